@@ -1,0 +1,74 @@
+"""Asks: a message that somebody waits on, and the handle to answer it later."""
+
+from typing import TYPE_CHECKING
+
+from duenna._promise import Promise
+from duenna.mailbox import Envelope
+
+if TYPE_CHECKING:
+    from duenna._cell import Cell
+    from duenna._timers import Timer
+
+
+class Ask(Promise, Envelope):
+    """One question to an actor."""
+
+    __slots__ = ("cell", "is_deferred", "message", "timer")
+
+    def __init__(self, cell: "Cell", message: object) -> None:
+        """Ask *cell*."""
+        self._task = None
+        self._value = None
+        self._error = None
+        self.is_settled = False
+        self.cell = cell
+        self.message = message
+        self.is_deferred = False
+        self.timer: Timer | None = None
+
+    def answer(self, value: object) -> None:
+        """Give the asker *value*; a dead letter if it has gone."""
+        if not self.done(value):
+            self.cell.dead_letter(value, "the answer came after its asker had stopped waiting")
+
+    def left(self) -> None:
+        """Disarm the timeout; a deferred reply is owed no more."""
+        if self.is_deferred and self.cell.extra is not None:
+            self.cell.extra.deferred.pop(self, None)
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Reply:
+    """The right to answer one ask later; made by ``context.defer_reply()``.
+
+    If the incarnation that holds it ends first, the asker gets `ActorDiedError`. An answer
+    after that, after the asker's timeout, or a second one is a dead letter.
+    """
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, ask: Ask) -> None:
+        """Hold the right to answer *ask*."""
+        self._ask = ask
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the asker still waits."""
+        return not self._ask.is_settled
+
+    def send(self, value: object) -> None:
+        """Answer with *value*."""
+        self._ask.answer(value)
+
+    def fail(self, error: Exception) -> None:
+        """Raise *error* at the asker; the actor itself goes on.
+
+        Raises:
+            TypeError: *error* is no exception.
+        """
+        if not isinstance(error, Exception):
+            message = f"Reply.fail: error must be an Exception, got {error!r}"
+            raise TypeError(message)
+        self._ask.fail(error)

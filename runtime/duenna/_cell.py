@@ -1,0 +1,536 @@
+"""A child as its supervisor keeps it, and as everybody else addresses it: one small slotted object.
+
+A hundred thousand of these must fit, so what most children never need lies in an
+`Extra` that is made on demand.
+
+``gate`` makes the common ``tell`` cheap. `IDLE`: the cell is running with nothing to do,
+so a message also queues it for its dispatcher; `QUEUED`: it will look at its mailbox
+anyway; `SLOW`: anything else (blocked in a handler, not running, suspended, a function
+actor), and the long way decides.
+"""
+
+from collections import deque
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, wait_task_rescheduled
+
+from duenna import events
+from duenna._ask import Ask
+from duenna._extra import Extra, Sender
+from duenna._text import describe
+from duenna._turn import checked, turn_sync
+from duenna.errors import ActorDiedError, AskCycleError, AskTimeoutError, MailboxFullError
+from duenna.machines import checks
+from duenna.machines.lifecycle import GONE, ChildState
+from duenna.mailbox import Envelope, LatestQueue, Mailbox, Overflow, Queue
+from duenna.ref import Ref
+
+if TYPE_CHECKING:
+    from duenna._dispatcher import Worker
+    from duenna._node import Node
+    from duenna.context import Context
+    from duenna.spec import Child, Supervisor
+
+IDLE, QUEUED, SLOW = 0, 1, 2
+_MANY = 10_000
+
+
+class Cell(Ref):
+    """One child: its spec, its present incarnation, its mailbox."""
+
+    __slots__ = (
+        "actor",
+        "capacity",
+        "context",
+        "current",
+        "extra",
+        "gate",
+        "incarnation",
+        "name",
+        "node",
+        "queue",
+        "queued",
+        "received",
+        "serves",
+        "spec",
+        "started_at",
+        "state",
+        "turn",
+    )
+
+    def __init__(self, node: "Node", spec: "Child | Supervisor") -> None:
+        """Keep the child of *node* that *spec* describes."""
+        self.node = node
+        self.spec = spec
+        self.name = spec.name
+        self.capacity = spec.options.mailbox.capacity
+        self.state = ChildState.PENDING
+        self.incarnation = 0
+        self.received = 0
+        self.started_at: float | None = None
+        self.gate = SLOW
+        self.serves = False
+        self.queued = False
+        self.queue: Any = None
+        self.actor: Any = None
+        self.context: Context | None = None
+        self.turn: Any = None
+        self.current: Any = None
+        self.extra: Extra | None = None
+
+    def __repr__(self) -> str:
+        """Return the path and the state."""
+        return f"<Ref {self.path} {self.state}>"
+
+    @property
+    def path(self) -> str:
+        """The child's path."""
+        return f"{self.node.path}/{self.name}"
+
+    @property
+    def ready_value(self) -> Any:
+        """What the present incarnation passed to ``context.ready(value)``."""
+        return self.extra.ready_value if self.extra is not None else None
+
+    @property
+    def more(self) -> Extra:
+        """The rare fields, made now if they were not."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
+
+    # -- sending ---------------------------------------------------------------
+
+    def tell(self, message: object) -> None:
+        """Put *message* into the mailbox."""
+        gate = self.gate
+        if gate != SLOW:
+            queue = self.queue
+            if queue is None:
+                queue = self.queue = self.spec.options.mailbox.queue()
+            if len(queue) < self.capacity:
+                queue.append(message)
+                if gate == IDLE:
+                    self.gate = QUEUED
+                    self.queued = True
+                    dispatcher = self.node.dispatcher
+                    dispatcher.ready.append(self)
+                    if dispatcher.is_asleep:
+                        dispatcher.wake()
+                return
+        self._tell_slowly(message)
+
+    async def send(self, message: object) -> None:
+        """Put *message* into the mailbox, waiting for room as long as it takes."""
+        await checkpoint_if_cancelled()
+        if self._has_room(message):
+            self.tell(message)
+            await cancel_shielded_checkpoint()
+            return
+        sender = Sender(message, current_task())
+        senders = self._queue_up(sender)
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            senders.remove(sender)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await wait_task_rescheduled(abort)
+
+    async def ask(self, message: object, timeout: float = 5.0, *, wait: bool = True) -> Any:
+        """Send *message* and return the answer."""
+        if timeout.__class__ is not float or not timeout >= 0:
+            timeout = checks.duration(f"ask to {self.path}", "timeout", timeout)
+        await checkpoint_if_cancelled()
+        ask = Ask(self, message)
+        if self.gate == IDLE and self.turn is turn_sync:
+            self._ask_inline(ask)
+            if ask.is_settled:
+                return await ask.result()
+            return await self._await_answer(ask, None, timeout)
+        self._refuse_ask(wait=wait)
+        worker = self.node.runtime.workers.get(current_task())
+        asker = worker.cell if worker is not None else None
+        if asker is not None:
+            self._refuse_cycle(asker)
+        if self._has_room(ask):
+            self.enqueue(ask)
+        else:
+            self._queue_up(Sender(ask, None))
+        return await self._await_answer(ask, asker, timeout)
+
+    def _ask_inline(self, ask: Ask) -> None:
+        """Handle *ask* in the caller's task: the actor is idle and its handler cannot block."""
+        self.gate = QUEUED
+        self.current = ask
+        self.received += 1
+        try:
+            self.answer(ask, checked(self.node.dispatcher.run_outside(self, ask.message)))
+        except BaseException as exc:  # noqa: BLE001  # the crash is the actor's: its supervisor gets it, whatever it is
+            self.node.manager.turn_ended(self, None, exc)
+            return
+        self.current = None
+        if self.queue:
+            self.schedule()
+        else:
+            self.rest()
+
+    async def _await_answer(self, ask: Ask, asker: "Cell | None", timeout: float) -> Any:
+        if timeout < inf:
+            ask.timer = self.node.runtime.timers.after(timeout, partial(self._time_out, ask, timeout))
+        if asker is None:
+            return await ask.result()
+        more = asker.more
+        more.waits = ask
+        try:
+            return await ask.result()
+        finally:
+            if more.waits is ask:
+                more.waits = None
+
+    def _time_out(self, ask: Ask, timeout: float) -> None:
+        ask.fail(AskTimeoutError(self.path, timeout))
+
+    def _refuse_ask(self, *, wait: bool) -> None:
+        state = self.state
+        why = self._why_dead()
+        if not why and state is ChildState.FAILED:
+            why = "it is parked: manual intervention required"
+        if not why and not wait and state is not ChildState.RUNNING:
+            why = f"it is {state}"
+        if why:
+            raise ActorDiedError(self.path, why)
+
+    def _refuse_cycle(self, asker: "Cell") -> None:
+        paths = [asker.path]
+        cell: Cell | None = self
+        while cell is not None and len(paths) <= _LONGEST_CYCLE:
+            paths.append(cell.path)
+            if cell is asker:
+                raise AskCycleError(paths)
+            waits = cell.extra.waits if cell.extra is not None else None
+            cell = waits.cell if waits is not None else None
+
+    # -- the mailbox -----------------------------------------------------------
+
+    def _queue_up(self, sender: Sender) -> "deque[Sender]":
+        more = self.more
+        if more.senders is None:
+            more.senders = deque()
+        more.senders.append(sender)
+        return more.senders
+
+    def _has_room(self, message: object) -> bool:
+        if self._why_dead():
+            return True
+        if self.extra is not None and self.extra.senders:
+            return False
+        queue = self.queue
+        return queue is None or len(queue) < self.capacity or (isinstance(queue, LatestQueue) and queue.has(message))
+
+    def _tell_slowly(self, message: object) -> None:
+        why = self._why_dead()
+        if why:
+            self.dead_letter(message, why)
+            return
+        queue = self.queue
+        if (
+            queue is not None
+            and len(queue) >= self.capacity
+            and not (isinstance(queue, LatestQueue) and queue.has(message))
+            and not self._make_room(queue)
+        ):
+            self.drop(message)
+            return
+        self.enqueue(message)
+
+    def _why_dead(self) -> str:
+        """Say why nobody will read a message now; empty if somebody will."""
+        state = self.state
+        if state in GONE:
+            return f"it is {state}"
+        if self.node.runtime.is_over or (self.node.runtime.is_stopping and state is not ChildState.RUNNING):
+            return "the runtime is stopping"
+        if self.extra is not None and self.extra.refuses:
+            return self.extra.refuses
+        return ""
+
+    def _make_room(self, queue: Queue) -> bool:
+        """Apply the overflow rule; return whether there is room now.
+
+        Raises:
+            MailboxFullError: The rule is `fail`.
+        """
+        mailbox: Mailbox = self.spec.options.mailbox
+        if mailbox.overflow is Overflow.FAIL:
+            raise MailboxFullError(self.path, self.capacity)
+        if mailbox.overflow is Overflow.DROP_NEWEST:
+            return False
+        self._forget_times(1)
+        self.drop(queue.popleft())
+        return True
+
+    def drop(self, message: object) -> None:
+        """Count *message* as dropped by the mailbox's rule; an ask fails at once."""
+        more = self.more
+        more.dropped += 1
+        if isinstance(message, Ask):
+            message.fail(MailboxFullError(self.path, self.capacity))
+        if isinstance(message, Envelope):
+            message = message.message
+        runtime = self.node.runtime
+        if runtime.bus.wants(events.MessageDropped):
+            runtime.bus.post(
+                events.MessageDropped(
+                    time=runtime.now(),
+                    path=self.path,
+                    message_type=type(message).__name__,
+                    policy=self.spec.options.mailbox.policy,
+                    count=more.dropped,
+                )
+            )
+
+    def enqueue(self, message: object) -> None:
+        """Put *message* into the mailbox, room or not; control messages come this way."""
+        queue = self.queue
+        if queue is None:
+            queue = self.queue = self.spec.options.mailbox.queue()
+        queue.append(message)
+        if self.gate == IDLE:
+            self.schedule()
+        elif self.gate == SLOW:
+            more = self.more
+            if more.times is None:
+                self.stamp()
+            elif not isinstance(queue, LatestQueue):
+                more.times.append(self.node.runtime.now())
+            if more.reader is not None and not more.is_suspended:
+                task, more.reader = more.reader, None
+                trio.lowlevel.reschedule(task)
+
+    def put_back(self, messages: list[Any]) -> None:
+        """Put *messages* in front of the mailbox, the first of them first."""
+        if not messages:
+            return
+        if self.queue is None:
+            self.queue = self.spec.options.mailbox.queue()
+        more = self.more
+        now = self.node.runtime.now()
+        for message in reversed(messages):
+            self.queue.appendleft(message)
+            if more.times is not None:
+                more.times.appendleft(now)
+        messages.clear()
+        if self.gate == IDLE:
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Queue the cell for its dispatcher."""
+        self.gate = QUEUED
+        if not self.queued:
+            self.queued = True
+            dispatcher = self.node.dispatcher
+            dispatcher.ready.append(self)
+            if dispatcher.is_asleep:
+                dispatcher.wake()
+
+    # -- being served ----------------------------------------------------------
+
+    def open_gate(self) -> None:
+        """Serve the mailbox from now on."""
+        if self.turn is None:
+            if self.extra is not None and self.extra.reader is not None and self.queue:
+                task, self.extra.reader = self.extra.reader, None
+                trio.lowlevel.reschedule(task)
+            return
+        self.serves = True
+        if self.queue or self.queued:
+            self.schedule()
+        else:
+            self.rest()
+
+    def shut_gate(self) -> None:
+        """Serve the mailbox no more; messages wait in it."""
+        self.serves = False
+        self.gate = SLOW
+        if self.queue:
+            self.stamp()
+
+    def rest(self) -> None:
+        """Everything is handled: wait for the next message."""
+        if not self.serves:
+            return
+        self.gate = IDLE
+        if self.node.runtime.cell_count > _MANY and type(self.queue) is deque:
+            self.queue = None  # an empty deque is twice the size of the rest of the cell
+        if self.extra is not None:
+            self.extra.times = None
+            if self.extra.is_draining:
+                self.node.manager.drained(self)
+
+    def block(self, worker: "Worker") -> None:
+        """Note that the handler has given way in *worker*; nothing else is handled meanwhile."""
+        self.more.worker = worker
+        self.serves = False
+        self.gate = SLOW
+        self.stamp()
+        self.admit()
+
+    def unblock(self) -> bool:
+        """Note that the handler has come back; return False if the manager must decide what is next."""
+        more = self.more
+        more.worker = None
+        if self.state is not ChildState.RUNNING and not more.is_draining:
+            return False
+        if more.leaves:
+            return False
+        if not more.is_suspended:
+            self.open_gate()
+        return True
+
+    def is_blocked_in(self, worker: "Worker") -> bool:
+        """Return whether the handler has given way in *worker*."""
+        return self.extra is not None and self.extra.worker is worker
+
+    def stamp(self) -> None:
+        """Begin to note when messages come: from now on they may have to wait."""
+        more = self.more
+        if more.times is None and not isinstance(self.queue, LatestQueue):
+            more.times = deque([self.node.runtime.now()] * len(self.queue or ()))
+
+    def count_served(self, count: int) -> None:
+        """Count messages that were taken out; let waiting senders in."""
+        self.received += count
+        if self.extra is not None:
+            self._forget_times(count)
+            self.admit()
+
+    def _forget_times(self, count: int) -> None:
+        times = self.extra.times if self.extra is not None else None
+        if times:
+            for _ in range(min(count, len(times))):
+                times.popleft()
+
+    def admit(self) -> None:
+        """Let waiting senders in while there is room."""
+        senders = self.more.senders
+        if senders is None:
+            return
+        while senders and (self.queue is None or len(self.queue) < self.capacity):
+            sender = senders.popleft()
+            message = sender.message
+            if not (isinstance(message, Ask) and message.is_settled):
+                self.enqueue(message)
+            if sender.task is not None:
+                trio.lowlevel.reschedule(sender.task)
+
+    def answer(self, envelope: Envelope, value: object) -> None:
+        """Answer an ask with what its handler returned, unless it is to be answered later."""
+        if isinstance(envelope, Ask) and not envelope.is_deferred:
+            envelope.answer(value)
+
+    # -- messages to nobody ----------------------------------------------------
+
+    def dead_letter(self, message: object, why: str, count: int = 1) -> None:
+        """Count and post messages that nobody will read; an ask among them fails."""
+        if isinstance(message, Ask):
+            message.fail(ActorDiedError(self.path, why))
+        if isinstance(message, Envelope):
+            message = message.message
+        runtime = self.node.runtime
+        runtime.dead_letters += count
+        if runtime.bus.wants(events.DeadLetter):
+            runtime.bus.post(
+                events.DeadLetter(
+                    time=runtime.now(),
+                    path=self.path,
+                    message_type=type(message).__name__,
+                    why=why,
+                    count=count,
+                )
+            )
+
+    def bury(self, why: str) -> None:
+        """Make dead letters of everything in the mailbox: nobody will read it."""
+        extra = self.extra
+        if extra is not None:
+            self.put_back(extra.stash)
+            extra.times = None
+            while extra.senders:
+                sender = extra.senders.popleft()
+                self.dead_letter(sender.message, why)
+                if sender.task is not None:
+                    trio.lowlevel.reschedule(sender.task)
+        queue, self.queue = self.queue, None
+        if isinstance(queue, LatestQueue):
+            self.more.dropped += queue.replaced
+        if not queue:
+            return
+        letters = [m for m in queue if not isinstance(m, Envelope) or isinstance(m, Ask)]
+        for letter in letters:
+            if isinstance(letter, Ask):
+                letter.fail(ActorDiedError(self.path, why))
+        if letters:
+            first = letters[0].message if isinstance(letters[0], Ask) else letters[0]
+            self.dead_letter(first, why, len(letters))
+
+    def fail_asks(self, why: str) -> None:
+        """Fail every ask that waits in the mailbox; the other messages stay."""
+        waiting = [s.message for s in self.extra.senders or ()] if self.extra is not None else []
+        for message in [*(self.queue or ()), *waiting]:
+            if isinstance(message, Ask):
+                message.fail(ActorDiedError(self.path, why))
+
+    def fail_current(self, error: BaseException | None, why: str) -> None:
+        """Fail the ask that the actor was busy with; the message is not delivered again."""
+        current, self.current = self.current, None
+        if isinstance(current, Ask) and not current.is_settled:
+            died = ActorDiedError(self.path, describe(error) if error is not None else why)
+            died.__cause__ = error
+            current.fail(died)
+
+
+_LONGEST_CYCLE = 1000
+
+
+@attrs.frozen
+class MailboxStats:
+    """A mailbox at one moment.
+
+    Attributes:
+        depth: Messages that wait.
+        oldest_age: Seconds that the oldest has waited; 0 if none does or the actor is being
+            served, None for ``Mailbox.latest``, which keeps no times.
+        dropped: Messages dropped by the overflow rule, or replaced, since the beginning.
+        received: Messages handed to the actor since the beginning.
+        capacity: Messages it holds.
+    """
+
+    depth: int
+    oldest_age: float | None
+    dropped: int
+    received: int
+    capacity: int
+
+    @classmethod
+    def of(cls, cell: Cell) -> "MailboxStats":
+        """Look at the mailbox of *cell*."""
+        queue = cell.queue
+        extra = cell.extra
+        is_latest = isinstance(queue, LatestQueue)
+        dropped = (extra.dropped if extra is not None else 0) + (queue.replaced if is_latest else 0)
+        age: float | None = 0.0
+        if is_latest:
+            age = None
+        elif extra is not None and extra.times:
+            age = cell.node.runtime.now() - extra.times[0]
+        return cls(
+            depth=len(queue) if queue is not None else 0,
+            oldest_age=age,
+            dropped=dropped,
+            received=cell.received,
+            capacity=cell.capacity,
+        )

@@ -1,0 +1,274 @@
+"""Serve the cells of one supervisor with few tasks and few checkpoints.
+
+A message costs no checkpoint of its own: the worker that holds the *runner* role takes
+one real checkpoint, then serves cells until 2,048 messages or half a millisecond are
+over. A handler that gives way to trio in the middle (its first yield is seen, because
+turns are driven by hand) blocks its own cell only: the role passes to another worker. A
+worker whose handler comes back takes the role if it is free, and otherwise rests; eight
+rest at most, so there are never more workers than blocked handlers and eight.
+
+Each turn runs in a fresh copy of the supervisor's context, so that a context variable set
+by one cell is not seen by the next.
+"""
+
+from collections import deque
+from collections.abc import Coroutine, Generator
+from contextvars import Context, copy_context
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+from trio.lowlevel import cancel_shielded_checkpoint, current_task, wait_task_rescheduled
+
+from duenna._turn import turn_async, turn_sync
+
+if TYPE_CHECKING:
+    from duenna._cell import Cell
+    from duenna._node import Node
+
+_MOST_SPARES = 8
+_MOST_MESSAGES = 2048
+_MOST_SECONDS = 0.0005
+_MOST_IN_A_TURN = 64
+_CLOCK_EVERY = 16
+
+
+@attrs.define(eq=False)
+class Worker:
+    """A task that serves cells.
+
+    Attributes:
+        cell: Whose handler it runs, None between turns.
+        scope: What cancels that handler.
+        is_runner: Whether it holds the role.
+    """
+
+    cell: "Cell | None" = None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    is_runner: bool = True
+    task: trio.lowlevel.Task | None = None
+
+
+class Dispatcher:
+    """The queue of cells that have mail, and the workers that serve it."""
+
+    __slots__ = ("_clock", "_context", "_is_closed", "_limit", "_node", "_spares", "is_asleep", "ready")
+
+    def __init__(self, node: "Node") -> None:
+        """Serve the children of *node*."""
+        self._node = node
+        self._clock = node.runtime.clock
+        self._context = copy_context()
+        self._spares: list[Worker] = []
+        self._limit = 16
+        self._is_closed = True
+        self.ready: deque[Cell] = deque()
+        self.is_asleep = True
+
+    def open(self) -> None:
+        """Begin to serve: the node's nursery is there."""
+        self._is_closed = False
+        self._context = copy_context()
+        if self.ready and self.is_asleep:
+            self.wake()
+
+    def close(self) -> None:
+        """Stop serving; resting workers end."""
+        self._is_closed = True
+        self.is_asleep = True
+        spares, self._spares = self._spares, []
+        for worker in spares:
+            assert worker.task is not None  # noqa: S101  # it rests, so it has a task
+            trio.lowlevel.reschedule(worker.task)
+
+    def wake(self) -> None:
+        """Give the free runner role to a worker."""
+        if self._is_closed:
+            return
+        self.is_asleep = False
+        if self._spares:
+            worker = self._spares.pop()
+            worker.is_runner = True
+            assert worker.task is not None  # noqa: S101  # it rests, so it has a task
+            trio.lowlevel.reschedule(worker.task)
+        else:
+            self._context.run(self._node.nursery.start_soon, self._work, Worker(), name=f"{self._node.path} (worker)")
+
+    def run_outside(self, cell: "Cell", message: object) -> object:
+        """Handle *message* at once in the caller's task, in a context of its own; for an inline ask."""
+        return self._context.copy().run(handle, cell, message)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _work(self, worker: Worker) -> None:
+        worker.task = current_task()
+        workers = self._node.runtime.workers
+        workers[worker.task] = worker
+        try:
+            while await self._work_until_cancelled(worker):
+                pass
+        finally:
+            del workers[worker.task]
+
+    async def _work_until_cancelled(self, worker: Worker) -> bool:
+        """Serve until the worker is not needed (False) or its scope is used up (True)."""
+        error: BaseException | None = None
+        try:
+            with trio.CancelScope(shield=True) as worker.scope:
+                while worker.is_runner or await self._rest(worker):
+                    if not await self._drain(worker):
+                        break
+                else:
+                    return False
+        except BaseException as exc:  # noqa: BLE001  # whatever it is, it goes to the manager as the cell's end
+            error = exc
+        cell, worker.cell = worker.cell, None
+        if cell is not None:
+            self._node.manager.turn_ended(cell, worker, error)
+        self._take_role(worker)
+        return True
+
+    async def _rest(self, worker: Worker) -> bool:
+        """Wait for the role; return False if there are enough workers without a blocked handler."""
+        if self._is_closed or len(self._spares) + (not self.is_asleep) >= _MOST_SPARES:
+            return False
+        self._spares.append(worker)
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._spares.remove(worker)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await wait_task_rescheduled(abort)
+        return worker.is_runner
+
+    async def _drain(self, worker: Worker) -> bool:
+        """Serve while there is mail, as the runner; return False if the scope is used up.
+
+        Whoever calls has just come from a checkpoint. On return the role has been given away.
+        """
+        ready = self.ready
+        now = self._clock.current_time
+        while ready and not self._is_closed:
+            start = now()
+            left = _MOST_MESSAGES
+            unclocked = 0
+            while ready and left > 0:
+                cell = ready.popleft()
+                cell.queued = False
+                if not cell.serves:
+                    continue
+                before = cell.received
+                if not await self._turn(worker, cell):
+                    return False
+                if not worker.is_runner:
+                    return True
+                served = cell.received - before
+                left -= served
+                unclocked += served
+                if unclocked >= _CLOCK_EVERY:
+                    seconds = now() - start
+                    self._adapt(seconds, _MOST_MESSAGES - left)
+                    if seconds > _MOST_SECONDS:
+                        break
+                    unclocked = 0
+            if ready:
+                await cancel_shielded_checkpoint()
+        worker.is_runner = False
+        self.is_asleep = True
+        return True
+
+    async def _turn(self, worker: Worker, cell: "Cell") -> bool:
+        """Serve *cell* once; return False if the worker's scope is used up."""
+        worker.cell = cell
+        context = self._context.copy()
+        try:
+            if cell.turn is turn_sync:
+                context.run(turn_sync, cell, self._limit)
+            elif not await self._turn_async(worker, cell, context):
+                return False
+        except BaseException as exc:
+            if cell.is_blocked_in(worker):
+                if worker.scope.cancel_called:
+                    raise
+                self._take_role(worker)
+            worker.cell = None
+            self._node.manager.turn_ended(cell, worker, trimmed(exc))
+            return True
+        worker.cell = None
+        if cell.queue:
+            if cell.serves and not cell.queued:
+                cell.queued = True
+                self.ready.append(cell)
+        else:
+            cell.rest()
+        return True
+
+    async def _turn_async(self, worker: Worker, cell: "Cell", context: Context) -> bool:
+        turn = turn_async(cell, self._limit)
+        try:
+            trap = context.run(turn.send, None)
+        except StopIteration:
+            return True
+        self._give_way(worker, cell)
+        await _resume(turn, trap, context)
+        if worker.scope.cancel_called:
+            return False
+        self._take_role(worker)
+        if not cell.unblock():
+            self._node.manager.turn_ended(cell, worker, None)
+        return True
+
+    def _give_way(self, worker: Worker, cell: "Cell") -> None:
+        """The handler of *cell* blocks: block the cell, and pass the role on."""
+        cell.block(worker)
+        worker.is_runner = False
+        self.is_asleep = True
+        if self.ready:
+            self.wake()
+
+    def _take_role(self, worker: Worker) -> None:
+        if self.is_asleep and not self._is_closed:
+            self.is_asleep = False
+            worker.is_runner = True
+
+    def _adapt(self, seconds: float, served: int) -> None:
+        """Make turns short when handlers are slow, so that the time budget means something."""
+        if seconds > _MOST_SECONDS:
+            self._limit = max(1, min(_MOST_IN_A_TURN, served // 4))
+        elif self._limit < _MOST_IN_A_TURN:
+            self._limit *= 2
+
+
+def handle(cell: "Cell", message: object) -> object:
+    """Let *cell* handle one message; the watchdog reads ``cell`` from this frame."""
+    return cell.actor.receive(message)
+
+
+@coroutine
+def _resume(turn: Coroutine[Any, Any, None], trap: object, context: Context) -> Generator[Any, Any, None]:
+    """Drive a turn that has given way to its end, in its own context."""
+    while True:
+        error: BaseException | None = None
+        value: object = None
+        try:
+            value = yield trap
+        except BaseException as exc:  # noqa: BLE001  # it belongs to the handler, which is where it goes
+            error = exc
+        try:
+            trap = context.run(turn.send, value) if error is None else context.run(turn.throw, error)
+        except StopIteration:
+            return
+
+
+_OURS = frozenset(
+    function.__code__
+    for function in (Dispatcher._turn, Dispatcher._turn_async, turn_sync, turn_async, _resume, handle)  # noqa: SLF001  # their code, not they
+)
+
+
+def trimmed(error: BaseException) -> BaseException:
+    """Return *error* without the dispatcher's frames on top of its traceback: they say nothing, and pin the worker."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code in _OURS:
+        trace = trace.tb_next
+    return error.with_traceback(trace)

@@ -1,0 +1,108 @@
+"""What most children never need: made on demand, so that an idle child stays small."""
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from duenna.machines.failures import FailureCount
+from duenna.mailbox import Envelope
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+
+    from duenna._ask import Ask
+    from duenna._cell import Cell
+    from duenna._dispatcher import Worker
+    from duenna._host import Host
+    from duenna._node import Node
+    from duenna._promise import Promise
+    from duenna._timers import Timer
+    from duenna._watch import Watch
+
+
+@attrs.define(eq=False)
+class Sender:
+    """Somebody who waits for room; an ask waits for its answer elsewhere and has no task here."""
+
+    message: Any
+    task: trio.lowlevel.Task | None
+
+
+class Tick(Envelope):
+    """A timer's message: it belongs to one incarnation, and the next never sees it."""
+
+    __slots__ = ("_incarnation", "message")
+
+    def __init__(self, message: object, incarnation: int) -> None:
+        """Wrap *message* for *incarnation*."""
+        self.message = message
+        self._incarnation = incarnation
+
+    def is_wanted(self, incarnation: int) -> bool:
+        """Return whether *incarnation* is the one that set the timer."""
+        return incarnation == self._incarnation
+
+
+@attrs.define(eq=False)
+class Extra:
+    """The rare fields of one child.
+
+    Those of the first group outlive an incarnation, those of the second are its own and
+    go with it.
+    """
+
+    failures: FailureCount = attrs.field(factory=FailureCount)
+    dropped: int = 0
+    last_error: str | None = None
+    times: "deque[float] | None" = None
+    senders: "deque[Sender] | None" = None
+    stash: "list[Any]" = attrs.field(factory=list)
+    watchers: "dict[Watch, None]" = attrs.field(factory=dict)
+    calls: "list[Promise]" = attrs.field(factory=list)
+    enders: "list[Promise]" = attrs.field(factory=list)
+    due: "Timer | None" = None
+    is_held: bool = False
+    is_suspended: bool = False
+    fallback: "Callable[[Cell], None] | None" = None
+
+    ready_value: Any = None
+    worker: "Worker | None" = None
+    host: "Host | Node | None" = None
+    cleaner: "Host | None" = None
+    reader: trio.lowlevel.Task | None = None
+    waits: "Ask | None" = None
+    stable_since: float | None = None
+    is_unstable: bool = False
+    is_draining: bool = False
+    leaves: bool = False
+    refuses: str = ""
+    exit: "str | BaseException | None" = None
+    intent: "Callable[[Cell], None] | None" = None
+    was_ready: bool = False
+    was_started: bool = False
+    is_stuck: bool = False
+    uptime: float | None = None
+    cleanup_error: str = ""
+    limit: "Timer | None" = None
+    stop_requested: trio.Event | None = None
+    resumed: trio.Event | None = None
+    suspended: trio.Event | None = None
+    timers: "dict[Timer, None]" = attrs.field(factory=dict)
+    watching: "dict[Cell, Watch]" = attrs.field(factory=dict)
+    topics: "dict[type, None]" = attrs.field(factory=dict)
+    deferred: "dict[Ask, None]" = attrs.field(factory=dict)
+
+    def renew(self) -> None:
+        """Forget what belonged to the incarnation that ended."""
+        self.ready_value = None
+        self.worker = self.host = self.cleaner = self.reader = self.waits = None
+        self.stable_since = self.exit = self.intent = self.limit = self.uptime = None
+        self.is_unstable = self.is_draining = self.leaves = self.was_ready = self.was_started = self.is_stuck = False
+        self.refuses = self.cleanup_error = ""
+        self.stop_requested = self.resumed = self.suspended = None
+        self.timers = {}
+        self.watching = {}
+        self.topics = {}
+        self.deferred = {}

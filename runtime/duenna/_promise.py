@@ -1,0 +1,61 @@
+"""Something that one task waits for, and that is settled exactly once."""
+
+from typing import Any
+
+import trio
+
+
+class Promise:
+    """Settled by a value, an error, or by its waiter leaving."""
+
+    __slots__ = ("_error", "_task", "_value", "is_settled")
+
+    def __init__(self) -> None:
+        """Begin unsettled."""
+        self._task: trio.lowlevel.Task | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self.is_settled = False
+
+    def done(self, value: object = None) -> bool:
+        """Settle with *value*; return False if it was settled before."""
+        if self.is_settled:
+            return False
+        self._value = value
+        self._settle()
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """Settle with *error*; return False if it was settled before."""
+        if self.is_settled:
+            return False
+        self._error = error
+        self._settle()
+        return True
+
+    async def result(self) -> Any:
+        """Wait until it is settled; a checkpoint. Cancelled, the waiter has left."""
+        if self.is_settled:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def left(self) -> None:
+        """Settled, one way or another: let go of what was held for it."""
+
+    def _settle(self) -> None:
+        self.is_settled = True
+        self.left()
+        if self._task is not None:
+            task, self._task = self._task, None
+            trio.lowlevel.reschedule(task)
+
+    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._task = None
+        self.is_settled = True
+        self.left()
+        return trio.lowlevel.Abort.SUCCEEDED

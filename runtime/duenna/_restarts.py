@@ -1,0 +1,211 @@
+"""What the end of a child leads to: nothing, a restart after a wait, parking, or giving up."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from duenna import events
+from duenna._cell import Cell
+from duenna._text import describe
+from duenna.errors import ActorDiedError, GaveUpError, StartFailedError, StoppedError
+from duenna.machines.backoff import Jitter
+from duenna.machines.hints import retry_after
+from duenna.machines.intensity import IntensityWindow
+from duenna.machines.lifecycle import ALIVE, ChildState, Step, after
+from duenna.machines.plan import Strategy
+from duenna.machines.verdict import Fate, OnGiveUp, ends_supervisor, fate
+
+if TYPE_CHECKING:
+    from duenna._manager import Manager
+
+
+class Restarts:
+    """Ask the machines what to do about a child that ended by itself, and do it."""
+
+    def __init__(self, manager: "Manager") -> None:
+        """Decide for the children of *manager*'s supervisor."""
+        self._manager = manager
+        self._node = manager.node
+        self._runtime = manager.node.runtime
+        spec = manager.node.spec
+        self._newborn: Cell | None = None
+        self._newborn_error: BaseException | None = None
+        self.window = IntensityWindow(spec.intensity, spec.period)
+
+    def decide(self, cell: Cell, reason: str | BaseException, uptime: float | None) -> None:
+        """Decide about *cell*, which ended by itself after *uptime* seconds; None: it never was ready."""
+        manager = self._manager
+        fallback = None
+        if uptime is None:
+            if cell is self._newborn:
+                self._newborn = None
+                self._newborn_error = self._start_error(cell, reason)
+                manager.remove(cell)
+                return
+            self._fail_calls(cell, reason)
+            fallback, cell.more.fallback = cell.more.fallback, None
+        if manager.is_ending or manager.sweeper.absorbs(cell):
+            manager.reset(cell)
+        elif fallback is not None:
+            fallback(cell)
+        elif uptime is None and manager.sweeper.is_booting(cell):
+            manager.reset(cell)
+            manager.end(self._start_error(cell, reason))
+        else:
+            crashed = isinstance(reason, BaseException)
+            fates = Fate.RESTART if uptime is None else fate(cell.spec.options.restart, crashed=crashed)
+            if fates is Fate.RESTART:
+                self._restart(cell, reason, uptime or 0.0)
+            else:
+                self._end_for_good(cell, fates)
+
+    def _end_for_good(self, cell: Cell, its_fate: Fate) -> None:
+        if its_fate is Fate.REMOVE:
+            self._manager.remove(cell)
+        else:
+            cell.state = after(cell.state, Step.FINISH)
+            cell.bury("it is finished")
+        if not cell.spec.options.significant:
+            return
+        others = (c for c in self._node.children.values() if c is not cell and c.spec.options.significant)
+        alive = (c.state in ALIVE or c.state in {ChildState.BACKOFF, ChildState.PENDING} for c in others)
+        if ends_supervisor(self._node.spec.auto_shutdown, alive):
+            self._manager.end(None)
+
+    def _restart(self, cell: Cell, reason: str | BaseException, uptime: float) -> None:
+        manager = self._manager
+        options = cell.spec.options
+        failures = cell.more.failures
+        count = failures.record(uptime, options.reset_after)
+        if failures.is_spent(options.max_failures):
+            if options.on_give_up is OnGiveUp.PARK:
+                self.park(cell, reason)
+            else:
+                self._give_up(cell, reason, f"{cell.name} failed {count} times in a row")
+            return
+        if not self.window.record(manager.now):
+            spec = self._node.spec
+            self._give_up(cell, reason, f"more than {spec.intensity} restarts within {spec.period} s")
+            return
+        backoff = options.backoff
+        draw = 0.0 if backoff.jitter is Jitter.NONE else self._runtime.rng.random()
+        delay = backoff.delay(count, draw, failures.previous_delay)
+        if isinstance(reason, BaseException):
+            delay = max(delay, retry_after(reason))
+        failures.previous_delay = delay
+        cell.state = after(cell.state, Step.RETRY)
+        self._post_restarting(cell, reason, delay, count)
+        if self._node.spec.strategy is Strategy.ONE_FOR_ONE:
+            self.start_in(cell, delay)
+        else:
+            manager.sweeper.restart_group(cell, delay)
+
+    def start_newborn(self, cell: Cell) -> None:
+        """Start a child that was just added; if it fails at once, it is gone again.
+
+        Raises:
+            StartFailedError: It failed at once.
+        """
+        self._newborn = cell
+        self._manager.life.start(cell)
+        self._newborn = None
+        error, self._newborn_error = self._newborn_error, None
+        if error is not None:
+            raise error
+
+    def start_in(self, cell: Cell, delay: float) -> None:
+        """Start *cell*, which is in backoff, in *delay* seconds."""
+        if delay > 0:
+            due = partial(self._manager.post, self._start_due, cell, cell.incarnation)
+            cell.more.due = self._runtime.timers.after(delay, due)
+        else:
+            self._manager.post(self._start_due, cell, cell.incarnation)
+
+    def _start_due(self, cell: Cell, incarnation: int) -> None:
+        if cell.incarnation == incarnation and cell.state is ChildState.BACKOFF and not self._manager.is_ending:
+            self._manager.life.start(cell)
+
+    def park(self, cell: Cell, reason: str | BaseException) -> None:
+        """Set *cell* aside until a hand, or the end of ``unpark_after``, starts it."""
+        cell.state = after(cell.state, Step.PARK)
+        cell.fail_asks("it is parked: manual intervention required")
+        text = reason if isinstance(reason, str) else describe(reason)
+        if self._runtime.bus.wants(events.ChildParked):
+            self._runtime.bus.post(
+                events.ChildParked(
+                    time=self._runtime.now(),
+                    path=cell.path,
+                    failures=cell.more.failures.failures,
+                    reason=text,
+                    unpark_after=cell.spec.options.unpark_after,
+                )
+            )
+        self.await_unpark(cell)
+
+    def await_unpark(self, cell: Cell) -> None:
+        """Arm the timer that gives a parked child a new round of attempts."""
+        wait = cell.spec.options.unpark_after
+        if wait is not None:
+            due = partial(self._manager.post, self._unpark, cell, cell.incarnation)
+            cell.more.due = self._runtime.timers.after(wait, due)
+
+    def _unpark(self, cell: Cell, incarnation: int) -> None:
+        if cell.incarnation == incarnation and cell.state is ChildState.FAILED and not self._manager.is_ending:
+            self.forgive(cell)
+            self._manager.life.start(cell)
+
+    def forgive(self, cell: Cell) -> None:
+        """Forget the failures of *cell*."""
+        failures = cell.more.failures
+        failures.failures = 0
+        failures.previous_delay = 0.0
+
+    def _give_up(self, cell: Cell, reason: str | BaseException, why: str) -> None:
+        manager = self._manager
+        manager.reset(cell)
+        text = f"{why}; last of {cell.path}: {reason if isinstance(reason, str) else describe(reason)}"
+        if self._runtime.bus.wants(events.SupervisorGaveUp):
+            self._runtime.bus.post(
+                events.SupervisorGaveUp(
+                    time=self._runtime.now(), path=self._node.path, reason=text, restarts=self._node.spec.intensity
+                )
+            )
+        error = GaveUpError(self._node.path, text)
+        error.__cause__ = reason if isinstance(reason, BaseException) else None
+        manager.end(error)
+
+    def _start_error(self, cell: Cell, reason: str | BaseException) -> BaseException:
+        if isinstance(reason, StartFailedError):
+            return reason  # a sub-supervisor's boot: its error names the child that failed
+        error = StartFailedError(cell.path, reason if isinstance(reason, str) else describe(reason))
+        error.__cause__ = reason if isinstance(reason, BaseException) else None
+        return error
+
+    def _fail_calls(self, cell: Cell, reason: str | BaseException) -> None:
+        calls, cell.more.calls = cell.more.calls, []
+        for call in calls:
+            call.fail(self._start_error(cell, reason))
+
+    def fail_calls_stopped(self, cell: Cell) -> None:
+        """Fail whoever waits for *cell* to become ready, if it was stopped and will not be started."""
+        if cell.extra is not None and cell.extra.calls and not self._manager.will_start(cell):
+            calls, cell.extra.calls = cell.extra.calls, []
+            for call in calls:
+                call.fail(self._stopped_error(cell))
+
+    def _stopped_error(self, cell: Cell) -> Exception:
+        if self._manager.is_ending:
+            return StoppedError(self._node.path)
+        return ActorDiedError(cell.path, "it was stopped before it was ready")
+
+    def _post_restarting(self, cell: Cell, reason: str | BaseException, delay: float, failures: int) -> None:
+        if self._runtime.bus.wants(events.ChildRestarting):
+            self._runtime.bus.post(
+                events.ChildRestarting(
+                    time=self._runtime.now(),
+                    path=cell.path,
+                    incarnation=cell.incarnation,
+                    delay=delay,
+                    failures=failures,
+                    reason=reason if isinstance(reason, str) else describe(reason),
+                )
+            )

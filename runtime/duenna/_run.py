@@ -1,0 +1,182 @@
+"""``run``: a bot's whole main loop, with signals and a forced end."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from math import inf
+from types import FrameType
+from typing import Any
+
+import trio
+from loguru import logger
+
+from duenna._cell import Cell
+from duenna._node import Node
+from duenna._runtime import Runtime, StopReport, opened
+from duenna.errors import StoppedError
+from duenna.machines.lifecycle import ALIVE
+from duenna.spec import Child, Supervisor
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GRACE = 1.0
+EXIT_OVERRAN = 70
+"""Exit status of a process whose children did not end within their shutdown times (EX_SOFTWARE)."""
+
+
+def run(  # the options of open_runtime, and the clock
+    tree: Supervisor,
+    *,
+    system: Iterable[Child | Supervisor] = (),
+    seed: int | None = None,
+    log_level: str | None = "INFO",
+    watchdog: float | None = 1.0,
+    clock: trio.abc.Clock | None = None,
+) -> StopReport:
+    """Run *tree* until it is stopped, and say how that went: a bot's whole main loop.
+
+    In the main thread, SIGINT and SIGTERM stop the tree in order. A second signal, or the sum
+    of the children's drain and shutdown times (and a second of grace), forces the end: the
+    report so far is logged and a thread ends the process, with status 128 + signal, or 70.
+
+    Args:
+        tree: The user's supervisor.
+        system: Children of `/system`, which starts before the tree and stops after it.
+        seed: Seed of ``runtime.rng``; None draws one.
+        log_level: Least level of the events that loguru gets; None: none.
+        watchdog: Seconds after which a blocked event loop is reported; None: never.
+        clock: Trio's clock for the run; None: the system's. Under another, nothing is forced
+            by time.
+
+    Raises:
+        GaveUpError: A root gave up.
+        StartFailedError: A child did not become ready at boot.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range.
+    """
+    return trio.run(_main, tree, tuple(system), seed, log_level, watchdog, clock=clock)
+
+
+async def _main(
+    tree: Supervisor,
+    system: tuple[Child | Supervisor, ...],
+    seed: int | None,
+    log_level: str | None,
+    watchdog: float | None,
+) -> StopReport:
+    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
+    with _ended_by_force(runtime) as force, _signals(force):
+        try:
+            async with opened(runtime, watchdog):
+                await runtime.stopped.wait()
+        except StoppedError:
+            pass  # stopped during boot
+    if log_level is not None:
+        _log(runtime.report)
+    return runtime.report
+
+
+class _Force:
+    """Ends the process from a thread when the ordered stop takes too long, or a second signal comes."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._token = trio.lowlevel.current_trio_token()
+        self._wall = type(runtime.clock).__name__ == "SystemClock"
+        self._signal = 0
+        self._stopping = threading.Event()
+        self._over = threading.Event()
+        self._ended = False
+        self._limit = inf
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Stop in order at the first signal, at once at the second."""
+        if self._signal:
+            self._ended = False
+            self._over.set()
+        else:
+            self._signal = number
+            self._token.run_sync_soon(self._runtime.request_stop, signal.Signals(number).name)
+
+    async def arm(self) -> None:
+        """Take the time that the stop may take, when it begins."""
+        await self._runtime.stop_wanted.wait()
+        self._limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
+        self._stopping.set()
+
+    def watch(self) -> None:
+        """Wait for the end; force it when it does not come."""
+        while not self._stopping.wait():
+            pass
+        timeout = self._limit if self._wall and self._limit < threading.TIMEOUT_MAX else None
+        in_time = self._over.wait(timeout)
+        if self._ended:
+            return
+        _log(self._runtime.report, still=[cell.path for cell in _alive(self._runtime)])
+        logger.complete()
+        os._exit(128 + self._signal if in_time else EXIT_OVERRAN)
+
+    def end(self) -> None:
+        """The runtime has ended by itself."""
+        self._ended = True
+        self._stopping.set()
+        self._over.set()
+
+
+@contextmanager
+def _ended_by_force(runtime: Runtime) -> Iterator[_Force]:
+    force = _Force(runtime)
+    thread = threading.Thread(target=force.watch, name="duenna force", daemon=True)
+    thread.start()
+    trio.lowlevel.spawn_system_task(force.arm, name="duenna (stop times)")
+    try:
+        yield force
+    finally:
+        force.end()
+        thread.join()
+
+
+@contextmanager
+def _signals(force: _Force) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {number: signal.signal(number, force.on_signal) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _patience(cell: Cell) -> float:
+    """Return the seconds that *cell* and all below it may take to stop, one after the other."""
+    if isinstance(cell, Node):
+        return sum(_patience(child) for child in cell.children.values())
+    return cell.spec.options.drain + cell.spec.options.shutdown if cell.state in ALIVE else 0.0
+
+
+def _alive(runtime: Runtime) -> Iterator[Cell]:
+    waiting: list[Cell] = list(runtime.roots)
+    while waiting:
+        cell = waiting.pop()
+        if isinstance(cell, Node):
+            waiting.extend(reversed(tuple(cell.children.values())))
+        elif cell.state in ALIVE:
+            yield cell
+
+
+def _log(report: StopReport, still: Iterable[str] = ()) -> None:
+    running = ", ".join(still)
+    late = ", ".join(report.overran)
+    errors = "; ".join(report.cleanup_errors)
+    logger.log(
+        "CRITICAL" if running else "INFO",
+        "stop report: {} after {:.1f} s{}{}{}",
+        report.reason,
+        report.duration,
+        f"; overran their shutdown time: {late}" if late else "",
+        f"; cleanup failed: {errors}" if errors else "",
+        f"; forced to end with these still running: {running}" if running else "",
+    )

@@ -1,0 +1,465 @@
+"""The runtime: the roots of the tree, what all of it shares, and the operator's calls."""
+
+import gc
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from duenna import _commands, events
+from duenna._bus import EventBus, EventStream
+from duenna._node import Node
+from duenna._random import generator
+from duenna._timers import TimerHeap
+from duenna._topics import Topics
+from duenna._watchdog import watched
+from duenna.errors import ChildStateError, StoppedError, UnknownPathError
+from duenna.machines import checks
+from duenna.machines.lifecycle import ChildState, Step, after
+from duenna.spec import Child, Supervisor
+from duenna.tree import TreeNode, snapshot
+
+if TYPE_CHECKING:
+    import random
+
+    from duenna._cell import Cell
+    from duenna._dispatcher import Worker
+    from duenna.ref import Ref
+
+_BULK = 1000
+
+
+@attrs.frozen
+class StopReport:
+    """How a runtime came to its end.
+
+    Attributes:
+        reason: `stopped`, `finished` (the tree ended by itself), `SIGINT`, `SIGTERM`, or what
+            went wrong.
+        duration: Seconds that the ordered stop took.
+        overran: Paths of the children that overran their shutdown time.
+        cleanup_errors: `path: error` of each child that raised while it was stopped.
+    """
+
+    reason: str
+    duration: float
+    overran: tuple[str, ...]
+    cleanup_errors: tuple[str, ...]
+
+
+class Summit:
+    """Plays the parent for the roots: `/system` and the user's tree."""
+
+    path = ""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        """Tell *runtime* what becomes of the roots."""
+        self.runtime = runtime
+        self.manager = self
+        self.nursery: Any = None
+
+    def post(self, call: Any, *args: object) -> None:
+        """Make *call* at once."""
+        call(*args)
+
+    def child_ready(self, root: Node, _incarnation: int) -> None:
+        """Note that a root is ready."""
+        root.state = after(root.state, Step.READY)
+        root.started_at = self.runtime.now()
+        self.runtime.root_changed.set()
+
+    def host_ended(self, root: Node, _incarnation: int, _host: object, error: BaseException | None) -> None:
+        """Note that a root has ended."""
+        root.state = ChildState.STOPPED
+        root.more.exit = error
+        self.runtime.root_ended(root, error)
+
+
+class Runtime:
+    """A running tree; given by ``open_runtime``, and by ``context.runtime`` to every actor.
+
+    Attributes:
+        rng: The one source of chance.
+        dead_letters: Messages so far that nobody read.
+    """
+
+    def __init__(
+        self, tree: Supervisor, *, system: Iterable[Child | Supervisor], seed: int | None, log_level: str | None
+    ) -> None:
+        """Make the runtime of *tree*; ``open_runtime`` and ``run`` do."""
+        if not isinstance(tree, Supervisor):
+            message = f"the tree must be a Supervisor, got {tree!r}"
+            raise TypeError(message)
+        if tree.name == "system":
+            message = "the tree must not be called 'system': that is the runtime's own supervisor"
+            raise ValueError(message)
+        self.clock = trio.lowlevel.current_clock()
+        self.now = self.clock.current_time
+        self.rng: random.Random = generator(seed)
+        self.bus = EventBus(log_level)
+        self.timers = TimerHeap(self.clock)
+        self.topics = Topics()
+        self.workers: dict[trio.lowlevel.Task, Worker] = {}
+        self.dead_letters = 0
+        self.cell_count = 0
+        self.overran: list[str] = []
+        self.cleanup_errors: list[str] = []
+        self.is_stopping = False
+        self.is_over = False
+        self.has_booted = False
+        self.failure: BaseException | None = None
+        self.root_changed = trio.Event()
+        self.booted = trio.Event()
+        self.stop_wanted = trio.Event()
+        self.stopped = trio.Event()
+        self.reason = ""
+        self.duration = 0.0
+        self._summit = Summit(self)
+        specs = tuple(system)
+        self.roots = [Node(self, self._summit, Supervisor("system", specs, intensity=10, period=60.0))] if specs else []
+        self.roots.append(Node(self, self._summit, tree))
+
+    # -- looking ---------------------------------------------------------------
+
+    def ref(self, path: str) -> "Ref":
+        """Return the ref of the child at *path*, such as `/bot/feeds/btc`; `..` goes one up.
+
+        Raises:
+            UnknownPathError: There is no such child.
+        """
+        return self._cell(path)
+
+    def tree(self, path: str | None = None) -> TreeNode:
+        """Return the tree as values: from *path* on, or all of the user's.
+
+        Raises:
+            UnknownPathError: There is no such child.
+        """
+        return snapshot(self.roots[-1] if path is None else self._cell(path))
+
+    def events(self, *types: type[events.Event], capacity: int = 1000) -> EventStream:
+        """Subscribe to events, from now on: those of *types*, or all.
+
+        Args:
+            types: Event classes; a base class stands for its subclasses.
+            capacity: Events that wait for a slow reader, at least 1; it loses the oldest of more.
+
+        Raises:
+            TypeError: One of *types* is no event class.
+            ValueError: *capacity* is less than 1.
+        """
+        given: tuple[object, ...] = types
+        for kind in given:
+            if not (isinstance(kind, type) and issubclass(kind, events.Event)):
+                message = f"events: an event class is needed, got {kind!r}"
+                raise TypeError(message)
+        checks.count("events", "capacity", capacity, least=1)
+        stream = EventStream(capacity, self.bus, types, self.clock)
+        if self.is_over:
+            stream.close()
+        else:
+            self.bus.attach(stream)
+        return stream
+
+    def publish(self, message: object) -> int:
+        """Tell *message* to every actor that subscribed to its type; return how many did."""
+        return self.topics.publish(message)
+
+    @property
+    def report(self) -> StopReport:
+        """How the stop has gone so far; final once the runtime has ended."""
+        return StopReport(self.reason, self.duration, tuple(self.overran), tuple(self.cleanup_errors))
+
+    # -- acting ----------------------------------------------------------------
+
+    async def start_child(self, parent: str, spec: Child | Supervisor) -> "Ref":
+        """Add a child to the supervisor at *parent*, start it, and return its ref when it is ready.
+
+        Cancelled, the caller stops waiting; the child stays.
+
+        Raises:
+            ChildStateError: There is a child of that name.
+            StartFailedError: It did not start; it is not kept.
+            StoppedError: The supervisor has ended.
+            TypeError: *spec* is no spec, or *parent* no supervisor.
+            UnknownPathError: There is no *parent*.
+            ValueError: *spec* is significant and the supervisor has no ``auto_shutdown``.
+        """
+        return (await self.start_children(parent, [spec]))[0]
+
+    async def start_children(self, parent: str, specs: Iterable[Child | Supervisor]) -> "list[Ref]":
+        """Add many children, in order, and return their refs when all are ready.
+
+        Unlike at boot, none waits for the one before it. At the first that fails, the rest is
+        not started; those before it stay. Raises as ``start_child`` does.
+        """
+        node = self._node(parent)
+        wanted = list(specs)
+        for spec in wanted:
+            if not isinstance(spec, Child | Supervisor):
+                message = f"start_child of {parent}: a Child or a Supervisor is needed, got {spec!r}"
+                raise TypeError(message)
+        refs: list[Ref] = []
+        pending: list[Any] = []
+        collects = gc.isenabled() and len(wanted) >= _BULK
+        if collects:
+            gc.disable()  # a collection sees only what is kept: 60 % of the time of a mass start
+        try:
+            for first in range(0, len(wanted), _BULK):
+                chunk: Sequence[Child | Supervisor] = wanted[first : first + _BULK]
+                cells, waits = await node.manager.call(_commands.start_children, node.manager, chunk)
+                refs += cells
+                pending += waits
+        finally:
+            if collects:
+                gc.enable()
+        for promise in pending:
+            await promise.result()
+        return refs
+
+    async def stop_child(self, path: str) -> None:
+        """Stop a child, and keep it down until ``restart_child``; return when it has ended.
+
+        Its own failure to clean up is reported, not raised. A temporary child is removed.
+
+        Raises:
+            ChildStateError: It is a root.
+            StoppedError: Its supervisor has ended.
+            UnknownPathError: There is no such child.
+        """
+        await self._command(path, "be stopped alone: stop the runtime", _commands.stop_child)
+
+    async def restart_child(self, path: str) -> Any:
+        """Restart a running child under its supervisor's strategy, or start one that is down.
+
+        Not counted in the intensity. In backoff, it starts now; of one that was stopped, has
+        finished or is parked, the operator's stop and the failures are forgotten.
+
+        Returns:
+            What it passed to ``context.ready(value)``, when it is ready.
+
+        Raises:
+            ActorDiedError: It was stopped before it was ready.
+            ChildStateError: It is a root.
+            StartFailedError: It did not start.
+            StoppedError: Its supervisor has ended.
+            UnknownPathError: There is no such child.
+        """
+        return await self._command(path, "be restarted alone", _commands.restart_child)
+
+    async def delete_child(self, path: str) -> None:
+        """Forget a child that is stopped, finished or parked, and its spec.
+
+        Raises:
+            ChildStateError: It is none of these, or a root.
+            StoppedError: Its supervisor has ended.
+            UnknownPathError: There is no such child.
+        """
+        await self._command(path, "be deleted", _commands.delete_child)
+
+    async def suspend(self, path: str) -> None:
+        """Hold the mailbox of a child, of a supervisor every child's below it; ``run`` goes on.
+
+        Raises:
+            ChildStateError: The child is down for good.
+            StoppedError: Its supervisor has ended.
+            UnknownPathError: There is no such child.
+        """
+        cell = self._cell(path)
+        if isinstance(cell, Node):
+            for child in tuple(cell.children.values()):
+                if isinstance(child, Node) or child.state not in {ChildState.STOPPED, ChildState.FINISHED}:
+                    await self.suspend(child.path)
+            return
+        await cell.node.manager.call(_commands.suspend, cell.node.manager, cell.name)
+
+    async def resume(self, path: str) -> None:
+        """Serve the mailbox of a child again, of a supervisor every suspended child's below it.
+
+        Raises:
+            ChildStateError: The child is not suspended.
+            StoppedError: Its supervisor has ended.
+            UnknownPathError: There is no such child.
+        """
+        cell = self._cell(path)
+        if isinstance(cell, Node):
+            for child in tuple(cell.children.values()):
+                if isinstance(child, Node) or (child.extra is not None and child.extra.is_suspended):
+                    await self.resume(child.path)
+            return
+        await cell.node.manager.call(_commands.resume, cell.node.manager, cell.name)
+
+    async def stop(self) -> None:
+        """Stop every child in order, and return when all have ended.
+
+        May be called twice, and from inside a child, which is then cancelled like the others.
+        Does not cancel the body of ``open_runtime``.
+        """
+        self.request_stop("stopped")
+        await self.stopped.wait()
+
+    def request_stop(self, reason: str) -> None:
+        """Begin the ordered stop; the first reason stands."""
+        if not self.stop_wanted.is_set():
+            self.reason = reason
+            self.stop_wanted.set()
+            self.root_changed.set()
+
+    async def _command(self, path: str, verb: str, command: Any) -> Any:
+        cell = self._cell(path)
+        if cell in self.roots:
+            raise ChildStateError(cell.path, "a root", verb)
+        manager = cell.node.manager
+        return await manager.call(command, manager, cell.name)
+
+    def _cell(self, path: str) -> "Cell":
+        given: object = path
+        if not isinstance(given, str) or not given.startswith("/"):
+            raise UnknownPathError(f"{given!r}, a path begins with '/'")
+        parts: list[str] = []
+        for part in path.split("/"):
+            if part == "..":
+                del parts[-1:]
+            elif part not in {"", "."}:
+                parts.append(part)
+        found: Any = None
+        known: dict[str, Any] = {root.name: root for root in self.roots}
+        for part in parts:
+            found = known.get(part)
+            if found is None:
+                break
+            known = found.children if isinstance(found, Node) else {}
+        if found is None:
+            raise UnknownPathError(path, ", ".join(sorted(known)[:10]))
+        return found  # type: ignore[no-any-return]  # a Cell, as every child is
+
+    def _node(self, path: str) -> Node:
+        cell = self._cell(path)
+        if not isinstance(cell, Node):
+            message = f"{path} is no supervisor: it cannot have children"
+            raise TypeError(message)
+        return cell
+
+    # -- the course of it ------------------------------------------------------
+
+    def root_ended(self, root: Node, error: BaseException | None) -> None:
+        """Note that a root has ended: so must the others."""
+        if error is not None and self.failure is None:
+            self.failure = error
+        self.request_stop("finished" if error is None else f"{root.path}: {error}")
+        self.root_changed.set()
+
+    async def live(self, body: trio.CancelScope) -> None:
+        """Boot the roots, wait until the end is wanted, and stop them in reverse order."""
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as self._summit.nursery:
+                if await self._boot():
+                    self.has_booted = True
+                    self._post(events.RuntimeStarted)
+                    self.booted.set()
+                    await self.stop_wanted.wait()
+                    if self.failure is not None:
+                        body.cancel("the runtime gave up")
+                began = self.now()
+                self._post(events.RuntimeStopping, reason=self.reason)
+                self.is_stopping = True
+                for root in reversed(self.roots):
+                    await self._end(root)
+                self.duration = self.now() - began
+        self.is_over = True
+        self.timers.close()
+        self._post(events.RuntimeStopped, duration=self.duration)
+        self.bus.close()
+        self.stopped.set()
+        self.booted.set()
+
+    async def _boot(self) -> bool:
+        for root in self.roots:
+            root.state = after(root.state, Step.START)
+            root.incarnation += 1
+            root.launch(self._summit.nursery)
+            await self._until(root, ChildState.RUNNING)
+            if self.stop_wanted.is_set():
+                return False
+        return True
+
+    async def _end(self, root: Node) -> None:
+        if root.state in {ChildState.STARTING, ChildState.RUNNING}:
+            root.cancel("")
+            await self._until(root, ChildState.STOPPED, whatever=True)
+
+    async def _until(self, root: Node, state: ChildState, *, whatever: bool = False) -> None:
+        while root.state is not state and (whatever or not self.stop_wanted.is_set()):
+            self.root_changed = trio.Event()
+            await self.root_changed.wait()
+
+    def _post(self, kind: Any, **fields: Any) -> None:
+        if self.bus.wants(kind):
+            self.bus.post(kind(time=self.now(), path="/", **fields))
+
+
+@asynccontextmanager
+async def open_runtime(
+    tree: Supervisor,
+    *,
+    system: Iterable[Child | Supervisor] = (),
+    seed: int | None = None,
+    log_level: str | None = "INFO",
+    watchdog: float | None = 1.0,
+) -> AsyncGenerator[Runtime, None]:
+    """Run *tree* beside the body of an ``async with`` block.
+
+    The block begins when every child is ready and ends, whatever ends it, with the ordered
+    stop of all of them. Installs no signal handlers. A child that never ends keeps the block
+    from ending.
+
+    Args:
+        tree: The user's supervisor; its path is `/` and its name.
+        system: Children of `/system`, which starts before the tree and stops after it.
+        seed: Seed of ``runtime.rng``; None draws one.
+        log_level: Least level of the events that loguru gets, one line each; None: none.
+        watchdog: Seconds after which a blocked event loop is reported; None: never. Off under
+            a virtual clock.
+
+    Yields:
+        The runtime.
+
+    Raises:
+        GaveUpError: A root gave up; the body was cancelled.
+        StartFailedError: A child did not become ready; those before it were stopped.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range.
+    """
+    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
+    async with opened(runtime, watchdog):
+        yield runtime
+
+
+@asynccontextmanager
+async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
+    """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
+    error: BaseException | None = None
+    with watched(runtime, watchdog):
+        async with trio.open_nursery() as nursery:
+            body = trio.CancelScope()
+            nursery.start_soon(runtime.timers.serve, name="duenna (timers)")
+            nursery.start_soon(runtime.live, body, name="duenna")
+            try:
+                with body:
+                    await runtime.booted.wait()
+                    if not runtime.is_over:
+                        yield
+            except BaseException as exc:  # noqa: BLE001  # it leaves again below, after the ordered stop
+                error = exc
+            runtime.request_stop("stopped")
+            with trio.CancelScope(shield=True):
+                await runtime.stopped.wait()
+    if runtime.failure is not None:
+        runtime.failure.__context__ = error
+        raise runtime.failure
+    if error is not None:
+        raise error
+    if not runtime.has_booted:
+        raise StoppedError(runtime.tree().path)  # it was stopped during boot: there was no body to run

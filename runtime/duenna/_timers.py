@@ -1,0 +1,126 @@
+"""One heap and one task for every timer of a runtime: ask timeouts, ``tell_after``, backoff, start and stop times.
+
+No timer has a task or a cancel scope of its own. Timers that are due together fire in
+the order in which they were armed.
+"""
+
+import heapq
+import math
+from collections.abc import Callable
+
+import attrs
+import trio
+
+_FEW = 64
+
+
+@attrs.define(eq=False)
+class Timer:
+    """A call that is due at some time, unless it is cancelled first.
+
+    Attributes:
+        period: Seconds between ticks; 0 for a timer that fires once.
+        owner: Where it is kept while it is live, if anywhere.
+    """
+
+    _heap: "TimerHeap"
+    _call: Callable[[], None] | None
+    period: float = 0.0
+    owner: "dict[Timer, None] | None" = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it will still fire."""
+        return self._call is not None
+
+    def cancel(self) -> None:
+        """Never fire; does nothing if it has, or the second time."""
+        if self._call is not None:
+            self._call = None
+            self._disown()
+            self._heap.forget_one()
+
+    def fire(self) -> None:
+        """Make the call, if it is still wanted."""
+        call = self._call
+        if call is not None:
+            if not self.period:
+                self._call = None
+                self._disown()
+            call()
+
+    def _disown(self) -> None:
+        if self.owner is not None:
+            self.owner.pop(self, None)
+
+
+class TimerHeap:
+    """The timers of one runtime, and the task that waits for the first of them."""
+
+    def __init__(self, clock: trio.abc.Clock) -> None:
+        """Take the time from *clock*."""
+        self._clock = clock
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._count = 0
+        self._dead = 0
+        self._scope: trio.CancelScope | None = None
+        self._is_closed = False
+
+    def after(self, delay: float, call: Callable[[], None], *, period: float = 0.0) -> Timer:
+        """Call *call* in *delay* seconds, and then every *period* seconds if that is not 0.
+
+        After a stall, the ticks that were missed are skipped. An infinite delay never fires.
+        """
+        timer = Timer(self, call, period)
+        if delay < math.inf:
+            self._push(self._clock.current_time() + delay, timer)
+        return timer
+
+    def forget_one(self) -> None:
+        """Count a timer as cancelled; throw the dead ones out once they are more than half."""
+        self._dead += 1
+        if self._dead > _FEW and self._dead * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].is_live]
+            heapq.heapify(self._heap)
+            self._dead = 0
+
+    def fire_due(self) -> None:
+        """Fire every timer whose time has come."""
+        if not self._heap or self._heap[0][0] > (now := self._clock.current_time()):
+            return
+        newest = self._count  # a timer armed from here on waits for the next round: no round is endless
+        while self._heap and self._heap[0][0] <= now and self._heap[0][1] <= newest:
+            due, _, timer = heapq.heappop(self._heap)
+            if not timer.is_live:
+                self._dead -= 1
+                continue
+            timer.fire()
+            if timer.period and timer.is_live:
+                missed = math.floor((now - due) / timer.period)
+                self._push(due + (missed + 1) * timer.period, timer)
+
+    @trio.lowlevel.enable_ki_protection
+    async def serve(self) -> None:
+        """Fire timers until closed."""
+        while not self._is_closed:
+            due = self._heap[0][0] if self._heap else math.inf
+            if due > self._clock.current_time():
+                with trio.CancelScope(deadline=due, shield=True) as self._scope:
+                    await trio.sleep_forever()
+                self._scope = None
+            else:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            self.fire_due()
+
+    def close(self) -> None:
+        """End ``serve``; no timer fires any more."""
+        self._is_closed = True
+        self._heap.clear()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def _push(self, due: float, timer: Timer) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, timer))
+        if self._scope is not None and due < self._scope.deadline:
+            self._scope.deadline = due

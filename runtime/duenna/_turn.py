@@ -1,0 +1,68 @@
+"""One turn of a cell: hand it some of its messages, at most ``limit``.
+
+Both forms stop when the cell no longer serves: it crashed, was stopped or suspended, or
+its handler gave way to others in the middle (the dispatcher sees that, and says so by
+taking ``serves`` back).
+"""
+
+from types import CoroutineType
+from typing import TYPE_CHECKING
+
+from duenna.mailbox import Envelope
+
+if TYPE_CHECKING:
+    from duenna._cell import Cell
+
+
+def turn_sync(cell: "Cell", limit: int) -> None:
+    """Serve a cell whose ``receive`` is a plain function."""
+    queue = cell.queue
+    receive = cell.actor.receive
+    done = 0
+    try:
+        while queue and cell.serves and done < limit:
+            message = queue.popleft()
+            done += 1
+            cell.current = message
+            if isinstance(message, Envelope):
+                if message.is_wanted(cell.incarnation):
+                    cell.answer(message, checked(receive(message.message)))
+            elif (result := receive(message)) is not None:
+                checked(result)
+        cell.current = None
+    finally:
+        cell.count_served(done)
+
+
+async def turn_async(cell: "Cell", limit: int) -> None:
+    """Serve a cell whose ``receive`` is an ``async def``."""
+    queue = cell.queue
+    receive = cell.actor.receive
+    done = 0
+    try:
+        while queue and cell.serves and done < limit:
+            message = queue.popleft()
+            done += 1
+            cell.current = message
+            if isinstance(message, Envelope):
+                if message.is_wanted(cell.incarnation):
+                    cell.answer(message, await receive(message.message))
+            else:
+                await receive(message)
+        cell.current = None
+    finally:
+        cell.count_served(done)
+
+
+def checked(result: object) -> object:
+    """Return *result*; refuse an awaitable, which nobody would await.
+
+    Raises:
+        TypeError: ``receive`` is a plain function and returned an awaitable.
+    """
+    if hasattr(result, "__await__"):
+        if isinstance(result, CoroutineType):
+            result.close()
+        message = f"receive returned {type(result).__name__}: make it `async def`, or await the result inside"
+        raise TypeError(message)
+    return result

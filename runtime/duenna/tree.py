@@ -1,0 +1,107 @@
+"""The supervision tree at one moment, as values."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from duenna._cell import Cell, MailboxStats
+from duenna._node import Node
+from duenna.errors import UnknownPathError
+from duenna.machines.lifecycle import ChildState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duenna._runtime import Runtime
+
+
+@attrs.frozen
+class TreeNode:
+    """One child at one moment.
+
+    Attributes:
+        path: Its path.
+        name: The last part of it.
+        kind: `supervisor`, `function`, or the ``kind`` of its actor class.
+        state: A `ChildState`'s text, or `suspended` for a running child whose mailbox is held.
+        incarnation: Number of the present or last incarnation; 0: it never was started.
+        restarts: How often it was started again.
+        failures: Consecutive failures.
+        budget_left: Failures it may still have before it gives up, None without a limit; for a
+            supervisor, restarts left in the present period.
+        mailbox: Its mailbox.
+        last_error: The last crash or reported error, as text.
+        uptime: Seconds since it became ready; 0 if it is not.
+        suspended: Whether its mailbox is held, whatever its state.
+        children: Its children, in start order.
+    """
+
+    path: str
+    name: str
+    kind: str
+    state: str
+    incarnation: int
+    restarts: int
+    failures: int
+    budget_left: int | None
+    mailbox: MailboxStats
+    last_error: str | None
+    uptime: float
+    suspended: bool
+    children: "tuple[TreeNode, ...]" = ()
+
+    def walk(self) -> "Iterator[TreeNode]":
+        """Yield this node and everything below it, parents before children, in start order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def find(self, path: str) -> "TreeNode":
+        """Return the node at *path*.
+
+        Raises:
+            UnknownPathError: There is none at or below this node.
+        """
+        for node in self.walk():
+            if node.path == path:
+                return node
+        raise UnknownPathError(path)
+
+
+def snapshot(cell: Cell) -> TreeNode:
+    """Return *cell* and everything below it as values."""
+    extra = cell.extra
+    runtime: Runtime = cell.node.runtime
+    failures = extra.failures if extra is not None else None
+    is_suspended = extra is not None and extra.is_suspended
+    state: str = "suspended" if is_suspended and cell.state is ChildState.RUNNING else str(cell.state)
+    is_up = cell.state is ChildState.RUNNING and cell.started_at is not None
+    left = cell.spec.options.max_failures
+    if isinstance(cell, Node):
+        left = cell.manager.restarts.window.left(runtime.now())
+    elif failures is not None:
+        left = failures.left(left)
+    return TreeNode(
+        path=cell.path,
+        name=cell.name,
+        kind=_kind(cell),
+        state=state,
+        incarnation=cell.incarnation,
+        restarts=max(0, cell.incarnation - 1),
+        failures=failures.failures if failures is not None else 0,
+        budget_left=left,
+        mailbox=MailboxStats.of(cell),
+        last_error=extra.last_error if extra is not None else None,
+        uptime=runtime.now() - cell.started_at if is_up and cell.started_at is not None else 0.0,
+        suspended=is_suspended,
+        children=tuple(snapshot(child) for child in cell.children.values()) if isinstance(cell, Node) else (),
+    )
+
+
+def _kind(cell: Cell) -> str:
+    if isinstance(cell, Node):
+        return "supervisor"
+    if cell.spec.is_function:
+        return "function"
+    source = cell.actor if cell.actor is not None else cell.spec.start
+    return str(getattr(source, "kind", "actor"))
