@@ -3,6 +3,7 @@
 An event that nobody wants is not built: a poster asks ``wants(kind)`` first.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
@@ -29,6 +30,7 @@ class EventBus:
         self._least = None if log_level is None else _level(log_level)
         self._streams: list[EventStream] = []
         self._wanted: dict[type[Event], bool] = {}
+        self.lost_lines = 0
         self._thinning: dict[tuple[type[Event], str], int] = {}
 
     def wants(self, kind: type[Event]) -> bool:
@@ -51,7 +53,13 @@ class EventBus:
     def log(self, event: Event) -> None:
         """Write the line of *event*; from any thread."""
         if self._logs(type(event)) and not self._is_thinned(event):
-            logger.bind(path=event.path, event=type(event).__name__).log(event.level, "{} {}", event.path, event.text())
+            try:
+                line = logger.bind(path=event.path, event=type(event).__name__)
+                line.log(event.level, "{} {}", event.path, event.text())
+            except Exception as exc:  # noqa: BLE001  # a sink's failure is not the bot's
+                self.lost_lines += 1
+                if self.lost_lines == 1:
+                    sys.stderr.write(f"duenna: a log sink failed, lines are lost: {exc!r}\n")
 
     def attach(self, stream: "EventStream") -> None:
         """Begin to feed *stream*."""

@@ -26,7 +26,7 @@ from duenna._turn import checked, turn_sync
 from duenna.errors import ActorDiedError, AskCycleError, AskTimeoutError, MailboxFullError
 from duenna.machines import checks
 from duenna.machines.lifecycle import GONE, ChildState
-from duenna.mailbox import Envelope, LatestQueue, Mailbox, Overflow, Queue
+from duenna.mailbox import NOTHING, Envelope, LatestQueue, Mailbox, Overflow, Queue
 from duenna.ref import Ref
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Cell(Ref):
         self.actor: Any = None
         self.context: Context | None = None
         self.turn: Any = None
-        self.current: Any = None
+        self.current: Any = NOTHING
         self.extra: Extra | None = None
 
     def __repr__(self) -> str:
@@ -172,7 +172,7 @@ class Cell(Ref):
         except BaseException as exc:  # noqa: BLE001  # the crash is the actor's: its supervisor gets it, whatever it is
             self.node.manager.turn_ended(self, None, exc)
             return
-        self.current = None
+        self.current = NOTHING
         if self.queue:
             self.schedule()
         else:
@@ -199,8 +199,11 @@ class Cell(Ref):
         why = self._why_dead()
         if not why and state is ChildState.FAILED:
             why = "it is parked: manual intervention required"
-        if not why and not wait and state is not ChildState.RUNNING:
-            why = f"it is {state}"
+        if not why and not wait:
+            if state is not ChildState.RUNNING:
+                why = f"it is {state}"
+            elif self.extra is not None and self.extra.is_suspended:
+                why = "it is suspended"
         if why:
             raise ActorDiedError(self.path, why)
 
@@ -405,8 +408,11 @@ class Cell(Ref):
         """Count messages that were taken out; let waiting senders in."""
         self.received += count
         if self.extra is not None:
-            self._forget_times(count)
-            self.admit()
+            self.count_extra(count)
+
+    def count_extra(self, count: int) -> None:
+        self._forget_times(count)
+        self.admit()
 
     def _forget_times(self, count: int) -> None:
         times = self.extra.times if self.extra is not None else None
@@ -486,7 +492,7 @@ class Cell(Ref):
 
     def fail_current(self, error: BaseException | None, why: str) -> None:
         """Fail the ask that the actor was busy with; the message is not delivered again."""
-        current, self.current = self.current, None
+        current, self.current = self.current, NOTHING
         if isinstance(current, Ask) and not current.is_settled:
             died = ActorDiedError(self.path, describe(error) if error is not None else why)
             died.__cause__ = error

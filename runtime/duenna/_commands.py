@@ -29,10 +29,15 @@ def start_children(manager: "Manager", promise: Promise, specs: Sequence[Child |
     before it are, those after it are not started.
     """
     node = manager.node
+    names: set[str] = set()
     for spec in specs:
         node.spec.check_child(spec)
+        if spec.name in names:
+            message = f"start_children of {node.path}: the names must all be different, got {spec.name!r} twice"
+            raise ValueError(message)
+        names.add(spec.name)
         if (present := node.children.get(spec.name)) is not None:
-            raise ChildStateError(present.path, f"there already ({present.state})", "be added")
+            raise ChildStateError(present.path, present.state, "start a second child of that name")
     cells: list[Cell] = []
     pending: list[Promise] = []
     for spec in specs:
@@ -116,7 +121,7 @@ def delete_child(manager: "Manager", promise: Promise, name: str) -> None:
     """Forget a child that is down, and its spec."""
     cell = _child(manager, name)
     if cell.state not in _DOWN:
-        raise ChildStateError(cell.path, cell.state, "be deleted: stop it first")
+        raise ChildStateError(cell.path, cell.state, "delete")
     manager.cancel_due(cell)
     manager.remove(cell)
     promise.done()
@@ -128,7 +133,7 @@ def suspend(manager: "Manager", promise: Promise, name: str) -> None:
     cell = _child(manager, name)
     more = cell.more
     if cell.state is ChildState.REMOVED or cell.state in {ChildState.STOPPED, ChildState.FINISHED}:
-        raise ChildStateError(cell.path, cell.state, "be suspended")
+        raise ChildStateError(cell.path, cell.state, "suspend")
     if not more.is_suspended:
         more.is_suspended = True
         cell.shut_gate()
@@ -144,7 +149,7 @@ def resume(manager: "Manager", promise: Promise, name: str) -> None:
     cell = _child(manager, name)
     more = cell.more
     if not more.is_suspended:
-        raise ChildStateError(cell.path, cell.state, "be resumed: it is not suspended")
+        raise ChildStateError(cell.path, cell.state, "resume")
     more.is_suspended = False
     if more.resumed is not None:
         more.resumed.set()

@@ -22,6 +22,7 @@ import trio
 from trio.lowlevel import cancel_shielded_checkpoint, current_task, wait_task_rescheduled
 
 from duenna._turn import turn_async, turn_sync
+from duenna.mailbox import NOTHING
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -32,6 +33,8 @@ _MOST_MESSAGES = 2048
 _MOST_SECONDS = 0.0005
 _MOST_IN_A_TURN = 64
 _CLOCK_EVERY = 16
+_IDLE = 0
+_MANY = 10_000
 
 
 @attrs.define(eq=False)
@@ -147,72 +150,63 @@ class Dispatcher:
         Whoever calls has just come from a checkpoint. On return the role has been given away.
         """
         ready = self.ready
+        runtime = self._node.runtime
         now = self._clock.current_time
         while ready and not self._is_closed:
             start = now()
             left = _MOST_MESSAGES
-            unclocked = 0
+            check = left - _CLOCK_EVERY
             while ready and left > 0:
                 cell = ready.popleft()
                 cell.queued = False
                 if not cell.serves:
                     continue
-                before = cell.received
-                if not await self._turn(worker, cell):
-                    return False
+                left += cell.received
+                worker.cell = cell
+                context = self._context.copy()
+                try:
+                    blocked = context.run(cell.turn, cell, self._limit)
+                    if blocked is not None and not await self._see_through(worker, cell, blocked, context):
+                        return False
+                except BaseException as exc:
+                    if cell.is_blocked_in(worker):
+                        if worker.scope.cancel_called:
+                            raise
+                        self._take_role(worker)
+                    worker.cell = None
+                    self._node.manager.turn_ended(cell, worker, trimmed(exc))
+                else:
+                    worker.cell = None
+                    if cell.queue:
+                        if cell.serves and not cell.queued:
+                            cell.queued = True
+                            ready.append(cell)
+                    elif cell.extra is None and cell.serves and runtime.cell_count <= _MANY:
+                        cell.gate = _IDLE
+                    else:
+                        cell.rest()
                 if not worker.is_runner:
                     return True
-                served = cell.received - before
-                left -= served
-                unclocked += served
-                if unclocked >= _CLOCK_EVERY:
+                left -= cell.received
+                if left <= check:
                     seconds = now() - start
                     self._adapt(seconds, _MOST_MESSAGES - left)
                     if seconds > _MOST_SECONDS:
                         break
-                    unclocked = 0
+                    check = left - _CLOCK_EVERY
             if ready:
                 await cancel_shielded_checkpoint()
         worker.is_runner = False
         self.is_asleep = True
         return True
 
-    async def _turn(self, worker: Worker, cell: "Cell") -> bool:
-        """Serve *cell* once; return False if the worker's scope is used up."""
-        worker.cell = cell
-        context = self._context.copy()
-        try:
-            if cell.turn is turn_sync:
-                context.run(turn_sync, cell, self._limit)
-            elif not await self._turn_async(worker, cell, context):
-                return False
-        except BaseException as exc:
-            if cell.is_blocked_in(worker):
-                if worker.scope.cancel_called:
-                    raise
-                self._take_role(worker)
-            worker.cell = None
-            self._node.manager.turn_ended(cell, worker, trimmed(exc))
-            return True
-        worker.cell = None
-        if cell.queue:
-            if cell.serves and not cell.queued:
-                cell.queued = True
-                self.ready.append(cell)
-        else:
-            cell.rest()
-        return True
-
-    async def _turn_async(self, worker: Worker, cell: "Cell", context: Context) -> bool:
-        turn = turn_async(cell, self._limit)
-        try:
-            trap = context.run(turn.send, None)
-        except StopIteration:
-            return True
+    async def _see_through(self, worker, cell, blocked, context) -> bool:
+        """Drive a turn that has given way to its end; return False if the worker's scope is used up."""
         self._give_way(worker, cell)
-        await _resume(turn, trap, context)
+        await _resume(*blocked, context)
         if worker.scope.cancel_called:
             return False
+        cell.current = NOTHING
         self._take_role(worker)
         if not cell.unblock():
             self._node.manager.turn_ended(cell, worker, None)
@@ -262,7 +256,7 @@ def _resume(turn: Coroutine[Any, Any, None], trap: object, context: Context) -> 
 
 _OURS = frozenset(
     function.__code__
-    for function in (Dispatcher._turn, Dispatcher._turn_async, turn_sync, turn_async, _resume, handle)  # noqa: SLF001  # their code, not they
+    for function in (Dispatcher._drain, Dispatcher._see_through, turn_sync, turn_async, _resume, handle)  # noqa: SLF001  # their code, not they
 )
 
 

@@ -84,6 +84,7 @@ class Life:
     def _made(self, cell: Cell, spec: Child) -> Actor:
         actor = spec.start()
         if not isinstance(actor, Actor):
+            refuse_awaitable("the factory", actor)
             message = f"the factory of {cell.path} must return a new Actor, got {actor!r}"
             raise TypeError(message)
         if hasattr(actor, "_context"):
@@ -300,16 +301,16 @@ class Life:
         if error is not None:
             more.last_error = describe(error)
         cell.fail_current(error, "it ended while it was busy with this")
-        self._let_go(cell, more)
+        self._let_go(cell, more, error)
         cell.actor = cell.turn = cell.context = None
         intent, uptime, never_ready = more.intent, more.uptime, more.uptime is None
         context = self._exit_context(more, never_ready=never_ready, failed=error is not None)
         watchers, more.watchers = more.watchers, {}
         enders, more.enders = more.enders, []
+        told = more.cleanup_error if intent is not None and error is None and more.cleanup_error else reason
         more.renew()
-        self._post_exit(cell, reason, context, uptime or 0.0)
+        self._post_exit(cell, told, context, uptime or 0.0)
         for watch in watchers:
-            watch.watcher.more.watching.pop(cell, None)
             watch.notify(reason)
         if intent is not None:
             intent(cell)
@@ -319,7 +320,7 @@ class Life:
             call.done()
         self._manager.sweeper.advance()
 
-    def _let_go(self, cell: Cell, more: Extra) -> None:
+    def _let_go(self, cell: Cell, more: Extra, error: BaseException | None) -> None:
         for timer in tuple(more.timers):
             timer.cancel()
         for target, watch in more.watching.items():
@@ -328,10 +329,10 @@ class Life:
                 target.extra.watchers.pop(watch, None)
         for kind in more.topics:
             self._runtime.topics.unsubscribe(cell, kind)
-        for ask in more.deferred:
+        for ask in tuple(more.deferred):
             if not ask.is_settled:
                 cell.current = ask
-                cell.fail_current(None, "it ended before it answered")
+                cell.fail_current(error, "it ended before it answered")
         for message in more.stash:
             if hasattr(message, "is_deferred"):
                 message.is_deferred = False

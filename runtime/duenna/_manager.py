@@ -130,7 +130,7 @@ class Manager:
             promise.fail(StoppedError(self.node.path))
             return
         try:
-            command(promise, *args)
+            command(self, promise, *args)
         except Exception as exc:  # noqa: BLE001  # a refusal belongs to whoever asked
             promise.fail(exc)
 
@@ -189,8 +189,10 @@ class Manager:
         self.post(self._has_started, cell, incarnation)
 
     def _has_started(self, cell: Cell, incarnation: int) -> None:
-        if cell.incarnation == incarnation and cell.state is ChildState.STARTING:
-            cell.more.was_started = True
+        if cell.incarnation != incarnation:
+            return
+        cell.more.was_started = True  # cut short or not, what it acquired will be cleaned up
+        if cell.state is ChildState.STARTING:
             if cell.spec.options.ready is ReadyMode.AUTO:
                 self.life.ready(cell)
                 self.sweeper.advance()
@@ -207,6 +209,9 @@ class Manager:
             self.life.ready(cell, value)
             self.sweeper.advance()
 
+    def child_ending(self, cell: Cell, outcome: BaseException | None) -> None:
+        """Note that a supervisor below has begun to end; only the summit has something to do then."""
+
     def drained(self, cell: Cell) -> None:
         """Note that a draining cell has emptied its mailbox."""
         self.post(self.life.drained, cell, cell.incarnation)
@@ -215,9 +220,7 @@ class Manager:
         """End a child that called ``context.stop()``, when the message at hand is handled."""
         if cell.incarnation != incarnation or cell.state is not ChildState.RUNNING:
             return
-        if cell.more.worker is not None:
-            cell.more.leaves = True
-        else:
+        if cell.more.worker is None:
             self.life.unwind(cell, NORMAL)
 
     def start_background(self, cell: Cell, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -232,6 +235,7 @@ class Manager:
         if is_fatal:
             self.phase = Phase.ENDING
             self.outcome = error
+            self.node.parent.manager.child_ending(self.node, error)
         handle(cell, error)
         if is_fatal:
             self.sweeper.end()
@@ -297,6 +301,7 @@ class Manager:
             return
         self.phase = Phase.ENDING
         self.outcome = outcome
+        self.node.parent.manager.child_ending(self.node, outcome)
         self.sweeper.end()
 
     def ended(self) -> None:

@@ -101,7 +101,7 @@ class _Force:
 
     async def arm(self) -> None:
         """Take the time that the stop may take, when it begins."""
-        await self._runtime.stop_wanted.wait()
+        await self._runtime.stopping.wait()
         self._limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
         self._stopping.set()
 

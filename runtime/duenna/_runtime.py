@@ -12,6 +12,7 @@ from duenna import _commands, events
 from duenna._bus import EventBus, EventStream
 from duenna._node import Node
 from duenna._random import generator
+from duenna._text import describe
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
 from duenna._watchdog import watched
@@ -70,6 +71,10 @@ class Summit:
         root.started_at = self.runtime.now()
         self.runtime.root_changed.set()
 
+    def child_ending(self, root: Node, outcome: BaseException | None) -> None:
+        """Note that a root has begun to stop its children."""
+        self.runtime.begin_stopping("finished" if outcome is None else f"{root.path}: {describe(outcome)}")
+
     def host_ended(self, root: Node, _incarnation: int, _host: object, error: BaseException | None) -> None:
         """Note that a root has ended."""
         root.state = ChildState.STOPPED
@@ -113,7 +118,9 @@ class Runtime:
         self.root_changed = trio.Event()
         self.booted = trio.Event()
         self.stop_wanted = trio.Event()
+        self.stopping = trio.Event()
         self.stopped = trio.Event()
+        self._began = 0.0
         self.reason = ""
         self.duration = 0.0
         self._summit = Summit(self)
@@ -209,7 +216,7 @@ class Runtime:
         try:
             for first in range(0, len(wanted), _BULK):
                 chunk: Sequence[Child | Supervisor] = wanted[first : first + _BULK]
-                cells, waits = await node.manager.call(_commands.start_children, node.manager, chunk)
+                cells, waits = await node.manager.call(_commands.start_children, chunk)
                 refs += cells
                 pending += waits
         finally:
@@ -229,7 +236,7 @@ class Runtime:
             StoppedError: Its supervisor has ended.
             UnknownPathError: There is no such child.
         """
-        await self._command(path, "be stopped alone: stop the runtime", _commands.stop_child)
+        await self._command(path, "stop", _commands.stop_child)
 
     async def restart_child(self, path: str) -> Any:
         """Restart a running child under its supervisor's strategy, or start one that is down.
@@ -247,7 +254,7 @@ class Runtime:
             StoppedError: Its supervisor has ended.
             UnknownPathError: There is no such child.
         """
-        return await self._command(path, "be restarted alone", _commands.restart_child)
+        return await self._command(path, "restart", _commands.restart_child)
 
     async def delete_child(self, path: str) -> None:
         """Forget a child that is stopped, finished or parked, and its spec.
@@ -257,7 +264,7 @@ class Runtime:
             StoppedError: Its supervisor has ended.
             UnknownPathError: There is no such child.
         """
-        await self._command(path, "be deleted", _commands.delete_child)
+        await self._command(path, "delete", _commands.delete_child)
 
     async def suspend(self, path: str) -> None:
         """Hold the mailbox of a child, of a supervisor every child's below it; ``run`` goes on.
@@ -273,7 +280,7 @@ class Runtime:
                 if isinstance(child, Node) or child.state not in {ChildState.STOPPED, ChildState.FINISHED}:
                     await self.suspend(child.path)
             return
-        await cell.node.manager.call(_commands.suspend, cell.node.manager, cell.name)
+        await cell.node.manager.call(_commands.suspend, cell.name)
 
     async def resume(self, path: str) -> None:
         """Serve the mailbox of a child again, of a supervisor every suspended child's below it.
@@ -289,7 +296,7 @@ class Runtime:
                 if isinstance(child, Node) or (child.extra is not None and child.extra.is_suspended):
                     await self.resume(child.path)
             return
-        await cell.node.manager.call(_commands.resume, cell.node.manager, cell.name)
+        await cell.node.manager.call(_commands.resume, cell.name)
 
     async def stop(self) -> None:
         """Stop every child in order, and return when all have ended.
@@ -303,7 +310,7 @@ class Runtime:
     def request_stop(self, reason: str) -> None:
         """Begin the ordered stop; the first reason stands."""
         if not self.stop_wanted.is_set():
-            self.reason = reason
+            self.reason = self.reason or reason
             self.stop_wanted.set()
             self.root_changed.set()
 
@@ -312,17 +319,17 @@ class Runtime:
         if cell in self.roots:
             raise ChildStateError(cell.path, "a root", verb)
         manager = cell.node.manager
-        return await manager.call(command, manager, cell.name)
+        return await manager.call(command, cell.name)
 
     def _cell(self, path: str) -> "Cell":
         given: object = path
         if not isinstance(given, str) or not given.startswith("/"):
-            raise UnknownPathError(f"{given!r}, a path begins with '/'")
+            raise UnknownPathError(path)
         parts: list[str] = []
-        for part in path.split("/"):
+        for part in path[1:].split("/"):
             if part == "..":
                 del parts[-1:]
-            elif part not in {"", "."}:
+            else:
                 parts.append(part)
         found: Any = None
         known: dict[str, Any] = {root.name: root for root in self.roots}
@@ -348,7 +355,7 @@ class Runtime:
         """Note that a root has ended: so must the others."""
         if error is not None and self.failure is None:
             self.failure = error
-        self.request_stop("finished" if error is None else f"{root.path}: {error}")
+        self.request_stop(self.reason)
         self.root_changed.set()
 
     async def live(self, body: trio.CancelScope) -> None:
@@ -362,18 +369,25 @@ class Runtime:
                     await self.stop_wanted.wait()
                     if self.failure is not None:
                         body.cancel("the runtime gave up")
-                began = self.now()
-                self._post(events.RuntimeStopping, reason=self.reason)
+                self.begin_stopping(self.reason)
                 self.is_stopping = True
                 for root in reversed(self.roots):
                     await self._end(root)
-                self.duration = self.now() - began
+                self.duration = self.now() - self._began
         self.is_over = True
         self.timers.close()
         self._post(events.RuntimeStopped, duration=self.duration)
         self.bus.close()
         self.stopped.set()
         self.booted.set()
+
+    def begin_stopping(self, reason: str) -> None:
+        """Note that the ordered stop has begun, whoever began it."""
+        if not self.stopping.is_set():
+            self._began = self.now()
+            self.reason = self.reason or reason
+            self.stopping.set()
+            self._post(events.RuntimeStopping, reason=self.reason)
 
     async def _boot(self) -> bool:
         for root in self.roots:

@@ -140,7 +140,9 @@ class Sweeper:
 
     def advance(self) -> None:
         """Go on as far as possible without waiting; long work is done in slices."""
-        if self._is_advancing:
+        if self._is_advancing or (
+            self._manager.is_ending and self._sweep is not None and self._sweep.kind is not Kind.END
+        ):
             return
         self._is_advancing = True
         try:

@@ -8,7 +8,7 @@ taking ``serves`` back).
 from types import CoroutineType
 from typing import TYPE_CHECKING
 
-from duenna.mailbox import Envelope
+from duenna.mailbox import NOTHING, Envelope
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -29,13 +29,32 @@ def turn_sync(cell: "Cell", limit: int) -> None:
                     cell.answer(message, checked(receive(message.message)))
             elif (result := receive(message)) is not None:
                 checked(result)
-        cell.current = None
+        cell.current = NOTHING
     finally:
-        cell.count_served(done)
+        cell.received += done
+        if cell.extra is not None:
+            cell.count_extra(done)
 
 
-async def turn_async(cell: "Cell", limit: int) -> None:
-    """Serve a cell whose ``receive`` is an ``async def``."""
+def turn_async(cell: "Cell", limit: int):
+    queue = cell.queue
+    message = queue.popleft()
+    if queue or isinstance(message, Envelope):
+        queue.appendleft(message)
+        turn = _serve(cell, limit).__await__()
+    else:
+        cell.current = message
+        cell.received += 1
+        if cell.extra is not None:
+            cell.count_extra(1)
+        turn = cell.actor.receive(message).__await__()
+    for trap in turn:
+        return turn, trap
+    cell.current = NOTHING
+    return None
+
+
+async def _serve(cell: "Cell", limit: int) -> None:
     queue = cell.queue
     receive = cell.actor.receive
     done = 0
@@ -49,9 +68,11 @@ async def turn_async(cell: "Cell", limit: int) -> None:
                     cell.answer(message, await receive(message.message))
             else:
                 await receive(message)
-        cell.current = None
+        cell.current = NOTHING
     finally:
-        cell.count_served(done)
+        cell.received += done
+        if cell.extra is not None:
+            cell.count_extra(done)
 
 
 def checked(result: object) -> object:

@@ -34,10 +34,12 @@ class Watch:
     incarnation: int
     target: "Cell"
     is_live: bool = True
+    has_fired: bool = False
 
     def notify(self, reason: str | BaseException) -> None:
         """Put the notice into the watcher's mailbox, full or not."""
         watcher = self.watcher
+        self.has_fired = True
         if self.is_live and watcher.incarnation == self.incarnation:
             down = Down(path=self.target.path, incarnation=self.target.incarnation, reason=reason)
             watcher.enqueue(Notice(self, down))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 import trio
 
@@ -11,10 +12,12 @@ from duenna._text import describe
 from duenna.actor import Actor
 from duenna.errors import DuennaError
 from duenna.events import Event
-from duenna.machines.link import ConnectionState, Link, LinkEvent
+from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from duenna._runtime import Runtime
 
 __all__ = ["Connection", "ConnectionChanged", "ConnectionLostError", "ConnectionState", "ConnectionTimeoutError"]
 
@@ -69,6 +72,10 @@ class ConnectionTimeoutError(DuennaError):
         self.timeout = timeout
 
 
+_STATES: WeakKeyDictionary[Runtime, dict[str, ConnectionState]] = WeakKeyDictionary()
+"""Where each connection was left, so that the next incarnation's first event tells no untruth about it."""
+
+
 class Connection(Actor):
     """A dependency that is connected, checked, recovered and closed for you.
 
@@ -107,6 +114,7 @@ class Connection(Actor):
 
     _link: Link | None = None
     _nursery: trio.Nursery | None = None
+    _shields: set[trio.CancelScope] = set()  # noqa: RUF012  # one of its own for each link
     _moved: trio.Event | None = None
     _check_asked: trio.Event | None = None
 
@@ -164,7 +172,9 @@ class Connection(Actor):
             self._check_asked.set()
 
     def background(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run *function* for as long as this link lives; what it raises is the link's loss.
+        """Run *function* until this link has been closed; what it raises is the link's loss.
+
+        Shielded from the actor's cancellation: it ends after `close`, not before.
 
         Raises:
             RuntimeError: There is no link to run it for.
@@ -172,11 +182,13 @@ class Connection(Actor):
         if self._nursery is None:
             message = f"{type(self).__name__}.background() needs a link, the connection is {self.state}"
             raise RuntimeError(message)
-        self._nursery.start_soon(function, *args)
+        self._nursery.start_soon(self._run_background, function, args, self._shields, name=function)
 
     async def run(self) -> None:
         """Hold one link after the other, until one is lost or the actor is stopped."""
-        link = self._link = Link(self.max_check_failures)
+        states = _STATES.setdefault(self.context.runtime, {})
+        last = states.get(self.context.path, ConnectionState.CLOSED)
+        link = self._link = Link(self.max_check_failures, last if last in RESTING else ConnectionState.CLOSED)
         while True:
             await self.context.resumed()
             await self._hold(link)
@@ -185,25 +197,48 @@ class Connection(Actor):
         """Connect, use the link until it ends, and close it."""
         self._move(link, LinkEvent.CONNECT, "")
         self.context.unstable()
-        failure: BaseException | None = None
+        errors: list[BaseException] = []
         why = "stopped"
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                shields = self._shields = set[trio.CancelScope]()
                 try:
                     why = await self._use(link)
-                finally:  # while the readers in `nursery` still run: a closing handshake needs them
-                    await self._close()
-                    nursery.cancel_scope.cancel()
-        except BaseException as error:  # noqa: BLE001  # raised again below, out of the reach of its group
-            failure = _unwrap(error)
+                except BaseException as error:  # noqa: BLE001  # sorted out below
+                    errors.append(error)
+                await self._close()
+                self._nursery = None
+                for shield in tuple(shields):
+                    shield.cancel()
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
         self._nursery = self._check_asked = None
+        failure = _failure(errors)
         if isinstance(failure, Exception):
             self._move(link, LinkEvent.LOST, describe(failure))
         else:
             self._move(link, LinkEvent.CLOSE, why)
         if failure is not None:
             raise failure
+        await trio.lowlevel.checkpoint_if_cancelled()  # raises again what _failure() left out
+
+    async def _run_background(
+        self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], shields: set[trio.CancelScope]
+    ) -> None:
+        """Run a background task until `close` is through: a closing handshake needs its reader.
+
+        Each has a shield of its own, so that what one raises ends the link at once, and is
+        not held up by the others.
+        """
+        with trio.CancelScope(shield=True) as shield:
+            shields.add(shield)
+            if self._nursery is None:
+                shield.cancel()
+            try:
+                await function(*args)
+            finally:
+                shields.discard(shield)
 
     async def _use(self, link: Link) -> str:
         """Use the link until it is lost, which raises, or ended on purpose: return what for."""
@@ -271,13 +306,14 @@ class Connection(Actor):
         with trio.move_on_after(timeout) as scope:
             await function()
         if scope.cancelled_caught:
-            raise ConnectionTimeoutError(hook, timeout)
+            raise ConnectionTimeoutError(hook, timeout) from None
 
     def _move(self, link: Link, event: LinkEvent, why: str) -> None:
         previous = link.apply(event)
         if previous is None:
             return
         context = self.context
+        _STATES[context.runtime][context.path] = link.state
         context.post(
             ConnectionChanged(
                 time=context.now(), path=context.path, kind=self.kind, previous=previous, state=link.state, why=why
@@ -300,8 +336,15 @@ class _Leave:
         self._scope.cancel()
 
 
-def _unwrap(error: BaseException) -> BaseException:
-    """Return the one exception that a nest of groups holds, or the group if it holds several."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _failure(errors: list[BaseException]) -> BaseException | None:
+    """Return what made the link end, out of its groups; None if it was ended on purpose.
+
+    Cancellation is left out: what is left of it is either that of the link's own nurseries,
+    which is over, or the actor's, which its next checkpoint raises again.
+    """
+    group = BaseExceptionGroup("the link was lost", errors) if errors else None
+    rest = None if group is None else group.split(trio.Cancelled)[1]
+    failure: BaseException | None = rest
+    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+        failure = failure.exceptions[0]
+    return failure

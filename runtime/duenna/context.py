@@ -14,10 +14,10 @@ from duenna._extra import Tick
 from duenna._text import describe
 from duenna._topics import tell_or_drop
 from duenna._watch import Watch
-from duenna.errors import MailboxFullError, NoReplyError, StoppedError
+from duenna.errors import MailboxFullError, NoReplyError, StoppedError, UnknownPathError
 from duenna.machines import checks
 from duenna.machines.lifecycle import ALIVE, ChildState
-from duenna.mailbox import Envelope
+from duenna.mailbox import NOTHING, Envelope
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -89,6 +89,8 @@ class Context:
         Raises:
             UnknownPathError: There is no such child.
         """
+        if not path:
+            raise UnknownPathError(path)
         return self.runtime.ref(path if path.startswith("/") else f"{self._cell.node.path}/{path}")
 
     # -- timers ----------------------------------------------------------------
@@ -145,7 +147,7 @@ class Context:
         cell = self._alive()
         other = self._cell_of(target)
         watching = cell.more.watching
-        if other in watching:
+        if other in watching and not watching[other].has_fired:
             return
         watch = watching[other] = Watch(cell, self._incarnation, other)
         if other.state in ALIVE:
@@ -181,7 +183,7 @@ class Context:
         if isinstance(message, Ask):
             message.is_deferred = True
         cell.more.stash.append(message)
-        cell.current = None
+        cell.current = NOTHING
 
     def unstash_all(self) -> None:
         """Put the messages put aside back in front of the mailbox, in the order in which they came."""
@@ -217,7 +219,7 @@ class Context:
 
     def _at_hand(self, verb: str) -> Any:
         message = self._alive().current
-        if message is None:
+        if message is NOTHING:
             text = f"{verb}() needs a message at hand: call it while receive() handles one"
             raise RuntimeError(text)
         return message
@@ -300,6 +302,8 @@ class Context:
         What that means is its restart type's to say: a permanent child is started again.
         """
         cell = self._alive()
+        cell.more.leaves = True
+        cell.shut_gate()
         cell.node.manager.post(cell.node.manager.stops_itself, cell, self._incarnation)
 
     @property
@@ -426,7 +430,7 @@ class Messages:
                 return message
 
     def _finish_current(self) -> None:
-        current, self._cell.current = self._cell.current, None
+        current, self._cell.current = self._cell.current, NOTHING
         if isinstance(current, Ask) and not current.is_deferred:
             current.fail(NoReplyError(self._cell.path))
 

@@ -168,6 +168,10 @@ class LatestQueue:
         return key
 
 
+NOTHING = object()
+"""No message; None is one."""
+
+
 class Envelope:
     """A message that needs more than delivery; its own message is in ``message``."""
 

@@ -59,7 +59,7 @@ class Backoff:
         """Wait ``min(maximum, initial * factor ** (failure - 1))`` seconds, less the jitter.
 
         Args:
-            initial: First wait, in seconds; greater than 0.
+            initial: First wait, in seconds.
             factor: At least 1.
             maximum: The cap, in seconds, at least *initial*.
             jitter: `"full"`, `"equal"`, `"none"`.
@@ -124,8 +124,8 @@ class Backoff:
 
 
 def _range(owner: str, initial: float, maximum: float) -> tuple[float, float]:
-    first = checks.duration(owner, "initial", initial, zero=False, inf=False)
-    cap = checks.duration(owner, "maximum", maximum, zero=False, inf=False)
+    first = checks.duration(owner, "initial", initial, inf=False)
+    cap = checks.duration(owner, "maximum", maximum)
     if cap < first:
         message = f"{owner}: maximum must be >= initial ({first} s), got {maximum!r}"
         raise ValueError(message)

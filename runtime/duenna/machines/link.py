@@ -69,6 +69,9 @@ TRANSITIONS: dict[tuple[ConnectionState, LinkEvent], ConnectionState] = {
 UP = frozenset({_S.OPERATIONAL, _S.DEGRADED})
 """States in which the far end is reached."""
 
+RESTING = frozenset({_S.COOLDOWN, _S.FAILED, _S.CLOSED})
+"""States in which nobody tries to reach it, and from which connecting begins."""
+
 
 @attrs.define
 class Link:
