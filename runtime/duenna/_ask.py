@@ -3,28 +3,44 @@
 from typing import TYPE_CHECKING
 
 from duenna._promise import Promise
+from duenna.errors import AskTimeoutError
 from duenna.mailbox import Envelope
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
-    from duenna._timers import Timer
+    from duenna._timers import TimerHeap
 
 
 class Ask(Promise, Envelope):
-    """One question to an actor."""
+    """One question to an actor, and the timer of its own timeout."""
 
-    __slots__ = ("cell", "is_deferred", "message", "timer")
+    __slots__ = ("_heap", "_timeout", "cell", "is_deferred", "message")
+
+    period = 0.0
 
     def __init__(self, cell: "Cell", message: object) -> None:
         """Ask *cell*."""
-        self._task = None
-        self._value = None
-        self._error = None
-        self.is_settled = False
+        self._task = self._value = self._error = None
+        self._heap: TimerHeap | None = None
+        self.is_settled = self.is_deferred = False
         self.cell = cell
         self.message = message
-        self.is_deferred = False
-        self.timer: Timer | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the timeout still matters."""
+        return not self.is_settled
+
+    def limit(self, heap: "TimerHeap", timeout: float) -> None:
+        """Wait *timeout* seconds at most."""
+        self._heap = heap
+        self._timeout = timeout
+        heap.arm(timeout, self)
+
+    def fire(self) -> None:
+        """The time is over."""
+        self._heap = None
+        self.fail(AskTimeoutError(self.cell.path, self._timeout))
 
     def answer(self, value: object) -> None:
         """Give the asker *value*; a dead letter if it has gone."""
@@ -35,9 +51,10 @@ class Ask(Promise, Envelope):
         """Disarm the timeout; a deferred reply is owed no more."""
         if self.is_deferred and self.cell.extra is not None:
             self.cell.extra.deferred.pop(self, None)
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        heap = self._heap
+        if heap is not None:
+            self._heap = None
+            heap.forget_one()
 
 
 class Reply:

@@ -10,7 +10,6 @@ actor), and the long way decides.
 """
 
 from collections import deque
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,11 @@ from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, c
 
 from duenna import events
 from duenna._ask import Ask
+from duenna._dispatcher import IDLE, MANY_CELLS, QUEUED, SLOW, trimmed
 from duenna._extra import Extra, Sender
 from duenna._text import describe
 from duenna._turn import checked, turn_sync
-from duenna.errors import ActorDiedError, AskCycleError, AskTimeoutError, MailboxFullError
+from duenna.errors import ActorDiedError, AskCycleError, MailboxFullError
 from duenna.machines import checks
 from duenna.machines.lifecycle import GONE, ChildState
 from duenna.mailbox import NOTHING, Envelope, LatestQueue, Mailbox, Overflow, Queue
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from duenna._node import Node
     from duenna.context import Context
     from duenna.spec import Child, Supervisor
-
-IDLE, QUEUED, SLOW = 0, 1, 2
-_MANY = 10_000
 
 
 class Cell(Ref):
@@ -146,41 +143,23 @@ class Cell(Ref):
             timeout = checks.duration(f"ask to {self.path}", "timeout", timeout)
         await checkpoint_if_cancelled()
         ask = Ask(self, message)
+        asker: Cell | None = None
         if self.gate == IDLE and self.turn is turn_sync:
-            self._ask_inline(ask)
-            if ask.is_settled:
-                return await ask.result()
-            return await self._await_answer(ask, None, timeout)
-        self._refuse_ask(wait=wait)
-        worker = self.node.runtime.workers.get(current_task())
-        asker = worker.cell if worker is not None else None
-        if asker is not None:
-            self._refuse_cycle(asker)
-        if self._has_room(ask):
-            self.enqueue(ask)
+            value = self._ask_inline(ask)
+            if not ask.is_settled and not ask.is_deferred:
+                await cancel_shielded_checkpoint()
+                return value
         else:
-            self._queue_up(Sender(ask, None))
-        return await self._await_answer(ask, asker, timeout)
-
-    def _ask_inline(self, ask: Ask) -> None:
-        """Handle *ask* in the caller's task: the actor is idle and its handler cannot block."""
-        self.gate = QUEUED
-        self.current = ask
-        self.received += 1
-        try:
-            self.answer(ask, checked(self.node.dispatcher.run_outside(self, ask.message)))
-        except BaseException as exc:  # noqa: BLE001  # the crash is the actor's: its supervisor gets it, whatever it is
-            self.node.manager.turn_ended(self, None, exc)
-            return
-        self.current = NOTHING
-        if self.queue:
-            self.schedule()
-        else:
-            self.rest()
-
-    async def _await_answer(self, ask: Ask, asker: "Cell | None", timeout: float) -> Any:
-        if timeout < inf:
-            ask.timer = self.node.runtime.timers.after(timeout, partial(self._time_out, ask, timeout))
+            self._refuse_ask(wait=wait)
+            worker = self.node.runtime.workers.get(current_task())
+            if worker is not None and (asker := worker.cell) is not None:
+                self._refuse_cycle(asker)
+            if self._has_room(ask):
+                self.enqueue(ask)
+            else:
+                self._queue_up(Sender(ask, None))
+        if timeout < inf and not ask.is_settled:
+            ask.limit(self.node.runtime.timers, timeout)
         if asker is None:
             return await ask.result()
         more = asker.more
@@ -191,11 +170,31 @@ class Cell(Ref):
             if more.waits is ask:
                 more.waits = None
 
-    def _time_out(self, ask: Ask, timeout: float) -> None:
-        ask.fail(AskTimeoutError(self.path, timeout))
+    def _ask_inline(self, ask: Ask) -> object:
+        """Handle *ask* in the caller's task: the actor is idle and its handler cannot block."""
+        self.gate = QUEUED
+        self.current = ask
+        self.received += 1
+        try:
+            value = self.node.dispatcher.run_outside(self, ask.message)
+            if value is not None:
+                checked(value)
+        except BaseException as exc:  # noqa: BLE001  # the crash is the actor's: its supervisor gets it, whatever it is
+            self.node.manager.turn_ended(self, None, trimmed(exc))
+            return None
+        self.current = NOTHING
+        if self.queue:
+            self.schedule()
+        elif self.extra is None and self.serves:
+            self.gate = IDLE
+        else:
+            self.rest()
+        return value
 
     def _refuse_ask(self, *, wait: bool) -> None:
         state = self.state
+        if self.gate != SLOW:
+            return
         why = self._why_dead()
         if not why and state is ChildState.FAILED:
             why = "it is parked: manual intervention required"
@@ -227,7 +226,7 @@ class Cell(Ref):
         return more.senders
 
     def _has_room(self, message: object) -> bool:
-        if self._why_dead():
+        if self.gate == SLOW and self._why_dead():
             return True
         if self.extra is not None and self.extra.senders:
             return False
@@ -367,7 +366,7 @@ class Cell(Ref):
         if not self.serves:
             return
         self.gate = IDLE
-        if self.node.runtime.cell_count > _MANY and type(self.queue) is deque:
+        if self.node.runtime.cell_count > MANY_CELLS and type(self.queue) is deque:
             self.queue = None  # an empty deque is twice the size of the rest of the cell
         if self.extra is not None:
             self.extra.times = None

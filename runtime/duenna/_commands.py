@@ -80,12 +80,12 @@ def restart_child(manager: "Manager", promise: Promise, name: str) -> None:
         manager.restarts.forgive(cell)
         manager.cancel_due(cell)
         manager.life.start(cell)
-    elif cell.state is ChildState.RUNNING:
-        _restart_running(manager, cell)
-    elif cell.state is ChildState.STOPPING and not manager.sweeper.will_start(cell):
-        more.intent = partial(_again, manager)
     elif manager.sweeper.will_start(cell):
         manager.sweeper.hurry()
+    elif cell.state is ChildState.RUNNING:
+        _restart_running(manager, cell)
+    elif cell.state is ChildState.STOPPING:
+        more.intent = partial(_again, manager)
     elif cell.state is ChildState.BACKOFF:
         manager.cancel_due(cell)
         manager.life.start(cell)

@@ -12,7 +12,7 @@ by one cell is not seen by the next.
 """
 
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from contextvars import Context, copy_context
 from types import coroutine
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ import attrs
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, current_task, wait_task_rescheduled
 
-from duenna._turn import turn_async, turn_sync
+from duenna._turn import Blocked, turn_async, turn_sync
 from duenna.mailbox import NOTHING
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ _MOST_MESSAGES = 2048
 _MOST_SECONDS = 0.0005
 _MOST_IN_A_TURN = 64
 _CLOCK_EVERY = 16
-_IDLE = 0
-_MANY = 10_000
+IDLE, QUEUED, SLOW = 0, 1, 2
+"""The gates of a cell; see there."""
+
+MANY_CELLS = 10_000
+"""With more cells than this, an empty mailbox gives its deque back."""
 
 
 @attrs.define(eq=False)
@@ -144,7 +147,7 @@ class Dispatcher:
         await wait_task_rescheduled(abort)
         return worker.is_runner
 
-    async def _drain(self, worker: Worker) -> bool:
+    async def _drain(self, worker: Worker) -> bool:  # noqa: C901, PLR0912  # the one loop that every message goes through, laid out flat for speed
         """Serve while there is mail, as the runner; return False if the scope is used up.
 
         Whoever calls has just come from a checkpoint. On return the role has been given away.
@@ -181,8 +184,8 @@ class Dispatcher:
                         if cell.serves and not cell.queued:
                             cell.queued = True
                             ready.append(cell)
-                    elif cell.extra is None and cell.serves and runtime.cell_count <= _MANY:
-                        cell.gate = _IDLE
+                    elif cell.extra is None and cell.serves and runtime.cell_count <= MANY_CELLS:
+                        cell.gate = IDLE
                     else:
                         cell.rest()
                 if not worker.is_runner:
@@ -200,10 +203,10 @@ class Dispatcher:
         self.is_asleep = True
         return True
 
-    async def _see_through(self, worker, cell, blocked, context) -> bool:
+    async def _see_through(self, worker: Worker, cell: "Cell", blocked: Blocked, context: Context) -> bool:
         """Drive a turn that has given way to its end; return False if the worker's scope is used up."""
         self._give_way(worker, cell)
-        await _resume(*blocked, context)
+        await _resume(blocked[0], blocked[1], context)
         if worker.scope.cancel_called:
             return False
         cell.current = NOTHING
@@ -239,7 +242,7 @@ def handle(cell: "Cell", message: object) -> object:
 
 
 @coroutine
-def _resume(turn: Coroutine[Any, Any, None], trap: object, context: Context) -> Generator[Any, Any, None]:
+def _resume(turn: Generator[Any, Any, Any], trap: object, context: Context) -> Generator[Any, Any, None]:
     """Drive a turn that has given way to its end, in its own context."""
     while True:
         error: BaseException | None = None

@@ -15,6 +15,7 @@ import trio
 
 from duenna import events
 from duenna._cell import Cell
+from duenna._dispatcher import SLOW
 from duenna._extra import Extra
 from duenna._host import Host, background_body, class_body, function_body
 from duenna._text import describe
@@ -180,7 +181,7 @@ class Life:
             return False
         cell.state = ChildState.STOPPING
         cell.serves = False
-        cell.gate = 2
+        cell.gate = SLOW
         cell.actor = cell.turn = cell.context = None
         self._post_exit(cell, SHUTDOWN, "shutdown")
         intent(cell)
@@ -215,6 +216,8 @@ class Life:
     def unwind(self, cell: Cell, reason: str | BaseException, *, why: str = "") -> None:
         """Begin the end of the incarnation: cancel what it runs, then clean up."""
         more = cell.more
+        if more.intent is not None and isinstance(reason, BaseException):
+            self.cleanup_failed(cell, reason)
         more.was_ready = cell.state is ChildState.RUNNING
         more.exit = reason
         cell.state = after(cell.state, Step.UNWIND)
@@ -263,7 +266,10 @@ class Life:
             await actor.stopping(reason)
             return True
 
-        cell.more.cleaner = self._host(cell, body, name=f"{cell.path} (stopping)")
+        more = cell.more
+        more.cleaner = self._host(cell, body, name=f"{cell.path} (stopping)")
+        if more.is_stuck:
+            more.cleaner.cancel(f"{cell.path} has used up its shutdown time")
         return True
 
     def cleanup_failed(self, cell: Cell, error: BaseException) -> None:

@@ -192,10 +192,9 @@ class Manager:
         if cell.incarnation != incarnation:
             return
         cell.more.was_started = True  # cut short or not, what it acquired will be cleaned up
-        if cell.state is ChildState.STARTING:
-            if cell.spec.options.ready is ReadyMode.AUTO:
-                self.life.ready(cell)
-                self.sweeper.advance()
+        if cell.state is ChildState.STARTING and cell.spec.options.ready is ReadyMode.AUTO:
+            self.life.ready(cell)
+            self.sweeper.advance()
 
     def says_ready(self, cell: Cell, incarnation: int, value: object) -> None:
         """Note that a child with ``ready="manual"`` says that it is ready."""
@@ -247,7 +246,8 @@ class Manager:
     def reset(self, cell: Cell) -> None:
         """Set a child that was stopped with its group, or with everything, back to wait for its start."""
         self.restarts.fail_calls_stopped(cell)
-        if cell.spec.options.restart is RestartType.TEMPORARY and not self.is_ending:
+        is_temporary = cell.spec.options.restart is RestartType.TEMPORARY
+        if is_temporary and not self.is_ending and not self.sweeper.is_trigger(cell):
             self.remove(cell)
         elif cell.extra is not None and cell.extra.is_held:
             self.hold(cell)

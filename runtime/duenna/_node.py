@@ -7,6 +7,7 @@ import trio
 from duenna._cell import Cell
 from duenna._dispatcher import Dispatcher
 from duenna._manager import Manager
+from duenna.machines.failures import FailureCount
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, Supervisor
 
@@ -65,6 +66,8 @@ class Node(Cell):
                 self.children[spec.name] = cell
                 if cell.state is ChildState.FINISHED:
                     cell.state = after(cell.state, Step.RESET)
+                if cell.extra is not None and cell.state is ChildState.PENDING:
+                    cell.extra.failures = FailureCount()
             else:
                 self.add(spec)
         self.runtime.cell_count -= len(kept)

@@ -97,18 +97,26 @@ class _Force:
             self._over.set()
         else:
             self._signal = number
+            self._lose_patience()  # here: the loop may be blocked, and never get to it
             self._token.run_sync_soon(self._runtime.request_stop, signal.Signals(number).name)
 
     async def arm(self) -> None:
         """Take the time that the stop may take, when it begins."""
         await self._runtime.stopping.wait()
-        self._limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
-        self._stopping.set()
+        self._lose_patience()
+
+    def _lose_patience(self) -> None:
+        """Begin to count the time that the stop may take; the first call stands."""
+        if not self._stopping.is_set():
+            self._limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
+            self._stopping.set()
 
     def watch(self) -> None:
         """Wait for the end; force it when it does not come."""
         while not self._stopping.wait():
             pass
+        if self._signal:  # said from here, for the loop may be blocked
+            logger.warning("{}: stopping in order, a second one forces the end", signal.Signals(self._signal).name)
         timeout = self._limit if self._wall and self._limit < threading.TIMEOUT_MAX else None
         in_time = self._over.wait(timeout)
         if self._ended:

@@ -122,6 +122,10 @@ class Sweeper:
         """Return whether a sweep has *cell* on its list of those to start."""
         return self._sweep is not None and cell in self._sweep.starts[self._sweep.position :]
 
+    def is_trigger(self, cell: Cell) -> bool:
+        """Return whether the group that is being restarted is *cell*'s own."""
+        return self._sweep is not None and self._sweep.trigger is cell
+
     def join(self, cell: Cell) -> bool:
         """Let a new child take its place at the end of a group that is being restarted."""
         if self._sweep is None or self._sweep.kind is not Kind.GROUP:
@@ -171,16 +175,17 @@ class Sweeper:
             if cell.state in ALIVE and not cell.more.is_stuck:
                 return False
         elif cell is not sweep.trigger or sweep.kind is Kind.END:
-            self._manager.cancel_due(cell)
+            if cell.state is ChildState.BACKOFF or sweep.kind is Kind.END:
+                self._manager.cancel_due(cell)
             if cell.state is ChildState.FINISHED and sweep.kind is Kind.GROUP:
                 cell.state = after(cell.state, Step.RESET)
         sweep.stops.pop()
         return True
 
     def _stopped(self, sweep: Sweep) -> bool:
+        if any(cell.state in ALIVE for cell in self._node.children.values() if cell in sweep.members):
+            return False  # one that is stuck: nothing is started beside it, and nothing ends before it
         if sweep.kind is Kind.END:
-            if any(cell.state in ALIVE for cell in self._node.children.values()):
-                return False
             self._sweep = None
             self._manager.ended()
             return False

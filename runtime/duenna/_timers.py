@@ -7,11 +7,30 @@ the order in which they were armed.
 import heapq
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 import trio
 
 _FEW = 64
+
+
+class Due(Protocol):
+    """What the heap holds: a timer, or an ask that times out."""
+
+    @property
+    def period(self) -> float:
+        """Seconds between two firings; 0: it fires once."""
+        ...
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still wants to fire."""
+        ...
+
+    def fire(self) -> None:
+        """Do what is due."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -60,7 +79,7 @@ class TimerHeap:
     def __init__(self, clock: trio.abc.Clock) -> None:
         """Take the time from *clock*."""
         self._clock = clock
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[tuple[float, int, Due]] = []
         self._count = 0
         self._dead = 0
         self._scope: trio.CancelScope | None = None
@@ -72,9 +91,13 @@ class TimerHeap:
         After a stall, the ticks that were missed are skipped. An infinite delay never fires.
         """
         timer = Timer(self, call, period)
-        if delay < math.inf:
-            self._push(self._clock.current_time() + delay, timer)
+        self.arm(delay, timer)
         return timer
+
+    def arm(self, delay: float, due: Due) -> None:
+        """Fire *due* in *delay* seconds; never, if that is infinite."""
+        if delay < math.inf:
+            self._push(self._clock.current_time() + delay, due)
 
     def forget_one(self) -> None:
         """Count a timer as cancelled; throw the dead ones out once they are more than half."""
@@ -119,7 +142,7 @@ class TimerHeap:
         if self._scope is not None:
             self._scope.cancel()
 
-    def _push(self, due: float, timer: Timer) -> None:
+    def _push(self, due: float, timer: Due) -> None:
         self._count += 1
         heapq.heappush(self._heap, (due, self._count, timer))
         if self._scope is not None and due < self._scope.deadline:

@@ -5,13 +5,17 @@ its handler gave way to others in the middle (the dispatcher sees that, and says
 taking ``serves`` back).
 """
 
+from collections.abc import Generator
 from types import CoroutineType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from duenna.mailbox import NOTHING, Envelope
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
+
+
+Blocked = tuple[Generator[Any, Any, Any], object]
 
 
 def turn_sync(cell: "Cell", limit: int) -> None:
@@ -36,8 +40,18 @@ def turn_sync(cell: "Cell", limit: int) -> None:
             cell.count_extra(done)
 
 
-def turn_async(cell: "Cell", limit: int):
+def turn_async(cell: "Cell", limit: int) -> Blocked | None:
+    """Serve a cell whose ``receive`` is an ``async def``, until it gives way.
+
+    A single plain message, which is the common case, needs no coroutine beside the handler's.
+    A ``for`` loop steps the coroutine, because its end costs no exception then.
+
+    Returns:
+        None if it came to its end; otherwise the coroutine and what it yielded to trio.
+    """
     queue = cell.queue
+    if not queue:
+        return None
     message = queue.popleft()
     if queue or isinstance(message, Envelope):
         queue.appendleft(message)

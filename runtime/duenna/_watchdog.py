@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from duenna import events
-from duenna._dispatcher import handle
+from duenna._dispatcher import Dispatcher, handle
 from duenna._life import Life
 from duenna._turn import turn_async, turn_sync
 from duenna.machines import checks
@@ -102,5 +102,13 @@ def _actor_of(frame: FrameType | None) -> str:
 
 
 _CELL_FRAMES = frozenset(
-    {turn_sync.__code__, turn_async.__code__, handle.__code__, Life._start_actor.__code__, Life._clean_up.__code__}  # noqa: SLF001  # the frames that know whose code runs above them
+    function.__code__
+    for function in (
+        turn_sync,
+        turn_async,
+        handle,
+        Dispatcher._see_through,  # noqa: SLF001  # its frame knows whose code runs above it, as do the next two
+        Life._start_actor,  # noqa: SLF001
+        Life._clean_up,  # noqa: SLF001
+    )
 )

@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 
 import trio
 
+from duenna._background import Background
 from duenna._text import describe
 from duenna.actor import Actor
-from duenna.errors import DuennaError
+from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
 from duenna.events import Event
 from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
 
@@ -40,36 +41,6 @@ class ConnectionChanged(Event, frozen=True):
     def text(self) -> str:
         """Return the log line."""
         return f"{self.kind} {self.previous} -> {self.state}" + (f": {self.why}" if self.why else "")
-
-
-class ConnectionLostError(DuennaError):
-    """The far end cannot be reached any more: no check needs to be asked again.
-
-    Attributes:
-        why: What happened, in words.
-        retry_after: Seconds that the far end asked to be left alone, None if it did not.
-    """
-
-    def __init__(self, why: str, *, retry_after: float | None = None) -> None:
-        """Say *why* the connection is gone."""
-        super().__init__(why)
-        self.why = why
-        self.retry_after = retry_after
-
-
-class ConnectionTimeoutError(DuennaError):
-    """A hook of a connection overran its deadline.
-
-    Attributes:
-        hook: `connect`, `check`, `recover` or `close`.
-        timeout: The deadline, in seconds.
-    """
-
-    def __init__(self, hook: str, timeout: float) -> None:
-        """Say that *hook* took longer than *timeout* seconds."""
-        super().__init__(f"{hook} took longer than {timeout} s")
-        self.hook = hook
-        self.timeout = timeout
 
 
 _STATES: WeakKeyDictionary[Runtime, dict[str, ConnectionState]] = WeakKeyDictionary()
@@ -113,8 +84,7 @@ class Connection(Actor):
     min_session: float = 1.0
 
     _link: Link | None = None
-    _nursery: trio.Nursery | None = None
-    _shields: set[trio.CancelScope] = set()  # noqa: RUF012  # one of its own for each link
+    _background: Background | None = None
     _moved: trio.Event | None = None
     _check_asked: trio.Event | None = None
 
@@ -179,10 +149,10 @@ class Connection(Actor):
         Raises:
             RuntimeError: There is no link to run it for.
         """
-        if self._nursery is None:
+        if self._background is None:
             message = f"{type(self).__name__}.background() needs a link, the connection is {self.state}"
             raise RuntimeError(message)
-        self._nursery.start_soon(self._run_background, function, args, self._shields, name=function)
+        self._background.start(function, args)
 
     async def run(self) -> None:
         """Hold one link after the other, until one is lost or the actor is stopped."""
@@ -201,19 +171,17 @@ class Connection(Actor):
         why = "stopped"
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                shields = self._shields = set[trio.CancelScope]()
+                background = self._background = Background(nursery, self._report_late)
                 try:
                     why = await self._use(link)
                 except BaseException as error:  # noqa: BLE001  # sorted out below
                     errors.append(error)
+                background.closing()
                 await self._close()
-                self._nursery = None
-                for shield in tuple(shields):
-                    shield.cancel()
+                background.end()
         except BaseException as error:  # noqa: BLE001
             errors.append(error)
-        self._nursery = self._check_asked = None
+        self._background = self._check_asked = None
         failure = _failure(errors)
         if isinstance(failure, Exception):
             self._move(link, LinkEvent.LOST, describe(failure))
@@ -222,23 +190,6 @@ class Connection(Actor):
         if failure is not None:
             raise failure
         await trio.lowlevel.checkpoint_if_cancelled()  # raises again what _failure() left out
-
-    async def _run_background(
-        self, function: Callable[..., Awaitable[object]], args: tuple[object, ...], shields: set[trio.CancelScope]
-    ) -> None:
-        """Run a background task until `close` is through: a closing handshake needs its reader.
-
-        Each has a shield of its own, so that what one raises ends the link at once, and is
-        not held up by the others.
-        """
-        with trio.CancelScope(shield=True) as shield:
-            shields.add(shield)
-            if self._nursery is None:
-                shield.cancel()
-            try:
-                await function(*args)
-            finally:
-                shields.discard(shield)
 
     async def _use(self, link: Link) -> str:
         """Use the link until it is lost, which raises, or ended on purpose: return what for."""
@@ -307,6 +258,9 @@ class Connection(Actor):
             await function()
         if scope.cancelled_caught:
             raise ConnectionTimeoutError(hook, timeout) from None
+
+    def _report_late(self, error: Exception) -> None:
+        self.context.report(error, hook="close")
 
     def _move(self, link: Link, event: LinkEvent, why: str) -> None:
         previous = link.apply(event)

@@ -147,7 +147,7 @@ class Child(_Frozen):
 _OPTION_NAMES = frozenset(field.name for field in attrs.fields(ChildOptions))
 
 
-def _checked_options(  # one argument per option
+def _checked_options(  # noqa: PLR0917  # one argument per option
     owner: str,
     restart: str,
     backoff: Backoff,
@@ -176,7 +176,7 @@ def _checked_options(  # one argument per option
     )
 
 
-def _giving_up(  # one argument per option
+def _giving_up(  # noqa: PLR0917  # one argument per option
     owner: str,
     backoff: Backoff,
     max_failures: int | None,
