@@ -2,12 +2,14 @@
 
 from duenna._ask import Reply
 from duenna._bus import EventStream
-from duenna._cell import MailboxStats
+from duenna._open import open_runtime
 from duenna._run import run
-from duenna._runtime import Runtime, StopReport, open_runtime
+from duenna._runtime import Runtime, StopReport
 from duenna._timers import Timer
 from duenna._watch import Down
 from duenna.actor import Actor
+from duenna.connection import Connection, ConnectionChanged
+from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
 from duenna.context import Context
 from duenna.errors import (
     ActorDiedError,
@@ -48,12 +50,13 @@ from duenna.events import (
 )
 from duenna.machines.backoff import Backoff
 from duenna.machines.lifecycle import ChildState
+from duenna.machines.link import ConnectionState
 from duenna.machines.plan import Strategy
 from duenna.machines.verdict import AutoShutdown, OnGiveUp, RestartType
 from duenna.mailbox import Mailbox
 from duenna.ref import Ref
 from duenna.spec import Child, ReadyMode, Supervisor
-from duenna.tree import TreeNode
+from duenna.tree import MailboxStats, TreeNode
 
 __all__ = [
     "Actor",
@@ -76,6 +79,11 @@ __all__ = [
     "ChildStuck",
     "ChildSuspended",
     "CleanupFailed",
+    "Connection",
+    "ConnectionChanged",
+    "ConnectionLostError",
+    "ConnectionState",
+    "ConnectionTimeoutError",
     "Context",
     "DeadLetter",
     "Down",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from duenna._promise import Promise
-from duenna.errors import AskTimeoutError
+from duenna.errors import AskCycleError, AskTimeoutError
 from duenna.mailbox import Envelope
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Ask(Promise, Envelope):
     def answer(self, value: object) -> None:
         """Give the asker *value*; a dead letter if it has gone."""
         if not self.done(value):
-            self.cell.dead_letter(value, "the answer came after its asker had stopped waiting")
+            self.cell.late_answer(value)
 
     def left(self) -> None:
         """Disarm the timeout; a deferred reply is owed no more."""
@@ -89,3 +89,22 @@ class Reply:
             message = f"Reply.fail: error must be an Exception, got {error!r}"
             raise TypeError(message)
         self._ask.fail(error)
+
+
+def refuse_cycle(asker: "Cell", asked: "Cell") -> None:
+    """Refuse an ask that could only wait for itself: follow who waits for whom.
+
+    Raises:
+        AskCycleError: *asked* waits, directly or not, for *asker*, or is it.
+    """
+    paths = [asker.path]
+    cell: Cell | None = asked
+    while cell is not None and len(paths) <= _LONGEST_CYCLE:
+        paths.append(cell.path)
+        if cell is asker:
+            raise AskCycleError(paths)
+        waits = cell.extra.waits if cell.extra is not None else None
+        cell = waits.cell if waits is not None else None
+
+
+_LONGEST_CYCLE = 1000

@@ -13,17 +13,15 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, wait_task_rescheduled
 
-from duenna import events
-from duenna._ask import Ask
+from duenna._ask import Ask, refuse_cycle
 from duenna._dispatcher import IDLE, MANY_CELLS, QUEUED, SLOW, trimmed
 from duenna._extra import Extra, Sender
-from duenna._text import describe
+from duenna._letters import dead_letter, drop
 from duenna._turn import checked, turn_sync
-from duenna.errors import ActorDiedError, AskCycleError, MailboxFullError
+from duenna.errors import ActorDiedError, MailboxFullError
 from duenna.machines import checks
 from duenna.machines.lifecycle import GONE, ChildState
 from duenna.mailbox import NOTHING, Envelope, LatestQueue, Mailbox, Overflow, Queue
@@ -153,7 +151,7 @@ class Cell(Ref):
             self._refuse_ask(wait=wait)
             worker = self.node.runtime.workers.get(current_task())
             if worker is not None and (asker := worker.cell) is not None:
-                self._refuse_cycle(asker)
+                refuse_cycle(asker, self)
             if self._has_room(ask):
                 self.enqueue(ask)
             else:
@@ -206,16 +204,6 @@ class Cell(Ref):
         if why:
             raise ActorDiedError(self.path, why)
 
-    def _refuse_cycle(self, asker: "Cell") -> None:
-        paths = [asker.path]
-        cell: Cell | None = self
-        while cell is not None and len(paths) <= _LONGEST_CYCLE:
-            paths.append(cell.path)
-            if cell is asker:
-                raise AskCycleError(paths)
-            waits = cell.extra.waits if cell.extra is not None else None
-            cell = waits.cell if waits is not None else None
-
     # -- the mailbox -----------------------------------------------------------
 
     def _queue_up(self, sender: Sender) -> "deque[Sender]":
@@ -236,7 +224,7 @@ class Cell(Ref):
     def _tell_slowly(self, message: object) -> None:
         why = self._why_dead()
         if why:
-            self.dead_letter(message, why)
+            dead_letter(self, message, why)
             return
         queue = self.queue
         if (
@@ -245,7 +233,7 @@ class Cell(Ref):
             and not (isinstance(queue, LatestQueue) and queue.has(message))
             and not self._make_room(queue)
         ):
-            self.drop(message)
+            drop(self, message)
             return
         self.enqueue(message)
 
@@ -272,28 +260,8 @@ class Cell(Ref):
         if mailbox.overflow is Overflow.DROP_NEWEST:
             return False
         self._forget_times(1)
-        self.drop(queue.popleft())
+        drop(self, queue.popleft())
         return True
-
-    def drop(self, message: object) -> None:
-        """Count *message* as dropped by the mailbox's rule; an ask fails at once."""
-        more = self.more
-        more.dropped += 1
-        if isinstance(message, Ask):
-            message.fail(MailboxFullError(self.path, self.capacity))
-        if isinstance(message, Envelope):
-            message = message.message
-        runtime = self.node.runtime
-        if runtime.bus.wants(events.MessageDropped):
-            runtime.bus.post(
-                events.MessageDropped(
-                    time=runtime.now(),
-                    path=self.path,
-                    message_type=type(message).__name__,
-                    policy=self.spec.options.mailbox.policy,
-                    count=more.dropped,
-                )
-            )
 
     def enqueue(self, message: object) -> None:
         """Put *message* into the mailbox, room or not; control messages come this way."""
@@ -437,105 +405,6 @@ class Cell(Ref):
         if isinstance(envelope, Ask) and not envelope.is_deferred:
             envelope.answer(value)
 
-    # -- messages to nobody ----------------------------------------------------
-
-    def dead_letter(self, message: object, why: str, count: int = 1) -> None:
-        """Count and post messages that nobody will read; an ask among them fails."""
-        if isinstance(message, Ask):
-            message.fail(ActorDiedError(self.path, why))
-        if isinstance(message, Envelope):
-            message = message.message
-        runtime = self.node.runtime
-        runtime.dead_letters += count
-        if runtime.bus.wants(events.DeadLetter):
-            runtime.bus.post(
-                events.DeadLetter(
-                    time=runtime.now(),
-                    path=self.path,
-                    message_type=type(message).__name__,
-                    why=why,
-                    count=count,
-                )
-            )
-
-    def bury(self, why: str) -> None:
-        """Make dead letters of everything in the mailbox: nobody will read it."""
-        extra = self.extra
-        if extra is not None:
-            self.put_back(extra.stash)
-            extra.times = None
-            while extra.senders:
-                sender = extra.senders.popleft()
-                self.dead_letter(sender.message, why)
-                if sender.task is not None:
-                    trio.lowlevel.reschedule(sender.task)
-        queue, self.queue = self.queue, None
-        if isinstance(queue, LatestQueue):
-            self.more.dropped += queue.replaced
-        if not queue:
-            return
-        letters = [m for m in queue if not isinstance(m, Envelope) or isinstance(m, Ask)]
-        for letter in letters:
-            if isinstance(letter, Ask):
-                letter.fail(ActorDiedError(self.path, why))
-        if letters:
-            first = letters[0].message if isinstance(letters[0], Ask) else letters[0]
-            self.dead_letter(first, why, len(letters))
-
-    def fail_asks(self, why: str) -> None:
-        """Fail every ask that waits in the mailbox; the other messages stay."""
-        waiting = [s.message for s in self.extra.senders or ()] if self.extra is not None else []
-        for message in [*(self.queue or ()), *waiting]:
-            if isinstance(message, Ask):
-                message.fail(ActorDiedError(self.path, why))
-
-    def fail_current(self, error: BaseException | None, why: str) -> None:
-        """Fail the ask that the actor was busy with; the message is not delivered again."""
-        current, self.current = self.current, NOTHING
-        if isinstance(current, Ask) and not current.is_settled:
-            died = ActorDiedError(self.path, describe(error) if error is not None else why)
-            died.__cause__ = error
-            current.fail(died)
-
-
-_LONGEST_CYCLE = 1000
-
-
-@attrs.frozen
-class MailboxStats:
-    """A mailbox at one moment.
-
-    Attributes:
-        depth: Messages that wait.
-        oldest_age: Seconds that the oldest has waited; 0 if none does or the actor is being
-            served, None for ``Mailbox.latest``, which keeps no times.
-        dropped: Messages dropped by the overflow rule, or replaced, since the beginning.
-        received: Messages handed to the actor since the beginning.
-        capacity: Messages it holds.
-    """
-
-    depth: int
-    oldest_age: float | None
-    dropped: int
-    received: int
-    capacity: int
-
-    @classmethod
-    def of(cls, cell: Cell) -> "MailboxStats":
-        """Look at the mailbox of *cell*."""
-        queue = cell.queue
-        extra = cell.extra
-        is_latest = isinstance(queue, LatestQueue)
-        dropped = (extra.dropped if extra is not None else 0) + (queue.replaced if is_latest else 0)
-        age: float | None = 0.0
-        if is_latest:
-            age = None
-        elif extra is not None and extra.times:
-            age = cell.node.runtime.now() - extra.times[0]
-        return cls(
-            depth=len(queue) if queue is not None else 0,
-            oldest_age=age,
-            dropped=dropped,
-            received=cell.received,
-            capacity=cell.capacity,
-        )
+    def late_answer(self, value: object) -> None:
+        """Count an answer whose asker had gone."""
+        dead_letter(self, value, "the answer came after its asker had stopped waiting")

@@ -18,6 +18,7 @@ from duenna._cell import Cell
 from duenna._dispatcher import SLOW
 from duenna._extra import Extra
 from duenna._host import Host, background_body, class_body, function_body
+from duenna._letters import fail_current
 from duenna._text import describe
 from duenna._turn import turn_async, turn_sync
 from duenna.actor import Actor, Hook, hooks_of
@@ -306,7 +307,7 @@ class Life:
         error = reason if isinstance(reason, BaseException) else None
         if error is not None:
             more.last_error = describe(error)
-        cell.fail_current(error, "it ended while it was busy with this")
+        fail_current(cell, error, "it ended while it was busy with this")
         self._let_go(cell, more, error)
         cell.actor = cell.turn = cell.context = None
         intent, uptime, never_ready = more.intent, more.uptime, more.uptime is None
@@ -338,7 +339,7 @@ class Life:
         for ask in tuple(more.deferred):
             if not ask.is_settled:
                 cell.current = ask
-                cell.fail_current(error, "it ended before it answered")
+                fail_current(cell, error, "it ended before it answered")
         for message in more.stash:
             if hasattr(message, "is_deferred"):
                 message.is_deferred = False

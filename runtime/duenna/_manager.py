@@ -16,6 +16,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, current_task, reschedule, 
 from duenna import events
 from duenna._cell import Cell
 from duenna._host import Host
+from duenna._letters import bury, fail_current
 from duenna._life import NORMAL, Life
 from duenna._promise import Promise
 from duenna._restarts import Restarts
@@ -142,7 +143,7 @@ class Manager:
         if worker is not None and cell.is_blocked_in(worker):
             cell.more.worker = None
         if error is not None:
-            cell.fail_current(error, "")
+            fail_current(cell, error, "")
         self.post(self._turn_ended, cell, cell.incarnation, error)
 
     def _turn_ended(self, cell: Cell, incarnation: int, error: BaseException | None) -> None:
@@ -254,7 +255,7 @@ class Manager:
         else:
             cell.state = after(cell.state, Step.RESET)
             if self.node.runtime.is_stopping:
-                cell.bury("the runtime is stopping")
+                bury(cell, "the runtime is stopping")
 
     def hold(self, cell: Cell) -> None:
         """Keep a child down until an operator starts it; a temporary one goes for good."""
@@ -264,7 +265,7 @@ class Manager:
             return
         cell.more.is_held = True
         cell.state = after(cell.state, Step.HOLD)
-        cell.bury("it is stopped")
+        bury(cell, "it is stopped")
         bus = self.node.runtime.bus
         if bus.wants(events.ChildStopped):
             bus.post(events.ChildStopped(time=self.node.runtime.now(), path=cell.path))
@@ -273,7 +274,7 @@ class Manager:
         """Forget a child and its spec."""
         runtime = self.node.runtime
         cell.state = after(cell.state, Step.REMOVE)
-        cell.bury("it is removed")
+        bury(cell, "it is removed")
         if self.node.children.get(cell.name) is cell:
             del self.node.children[cell.name]
             runtime.cell_count -= 1

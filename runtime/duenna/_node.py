@@ -12,7 +12,8 @@ from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, Supervisor
 
 if TYPE_CHECKING:
-    from duenna._runtime import Runtime, Summit
+    from duenna._runtime import Runtime
+    from duenna._summit import Summit
 
 
 class Node(Cell):

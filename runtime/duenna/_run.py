@@ -14,7 +14,8 @@ from loguru import logger
 
 from duenna._cell import Cell
 from duenna._node import Node
-from duenna._runtime import Runtime, StopReport, opened
+from duenna._open import opened
+from duenna._runtime import Runtime, StopReport
 from duenna.errors import StoppedError
 from duenna.machines.lifecycle import ALIVE
 from duenna.spec import Child, Supervisor

@@ -1,8 +1,7 @@
 """The runtime: the roots of the tree, what all of it shares, and the operator's calls."""
 
 import gc
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,11 +11,10 @@ from duenna import _commands, events
 from duenna._bus import EventBus, EventStream
 from duenna._node import Node
 from duenna._random import generator
-from duenna._text import describe
+from duenna._summit import Summit
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
-from duenna._watchdog import watched
-from duenna.errors import ChildStateError, StoppedError, UnknownPathError
+from duenna.errors import ChildStateError, UnknownPathError
 from duenna.machines import checks
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, Supervisor
@@ -48,38 +46,6 @@ class StopReport:
     duration: float
     overran: tuple[str, ...]
     cleanup_errors: tuple[str, ...]
-
-
-class Summit:
-    """Plays the parent for the roots: `/system` and the user's tree."""
-
-    path = ""
-
-    def __init__(self, runtime: "Runtime") -> None:
-        """Tell *runtime* what becomes of the roots."""
-        self.runtime = runtime
-        self.manager = self
-        self.nursery: Any = None
-
-    def post(self, call: Any, *args: object) -> None:
-        """Make *call* at once."""
-        call(*args)
-
-    def child_ready(self, root: Node, _incarnation: int) -> None:
-        """Note that a root is ready."""
-        root.state = after(root.state, Step.READY)
-        root.started_at = self.runtime.now()
-        self.runtime.root_changed.set()
-
-    def child_ending(self, root: Node, outcome: BaseException | None) -> None:
-        """Note that a root has begun to stop its children."""
-        self.runtime.begin_stopping("finished" if outcome is None else f"{root.path}: {describe(outcome)}")
-
-    def host_ended(self, root: Node, _incarnation: int, _host: object, error: BaseException | None) -> None:
-        """Note that a root has ended."""
-        root.state = ChildState.STOPPED
-        root.more.exit = error
-        self.runtime.root_ended(root, error)
 
 
 class Runtime:
@@ -351,7 +317,7 @@ class Runtime:
 
     # -- the course of it ------------------------------------------------------
 
-    def root_ended(self, root: Node, error: BaseException | None) -> None:
+    def root_ended(self, error: BaseException | None) -> None:
         """Note that a root has ended: so must the others."""
         if error is not None and self.failure is None:
             self.failure = error
@@ -412,68 +378,3 @@ class Runtime:
     def _post(self, kind: Any, **fields: Any) -> None:
         if self.bus.wants(kind):
             self.bus.post(kind(time=self.now(), path="/", **fields))
-
-
-@asynccontextmanager
-async def open_runtime(
-    tree: Supervisor,
-    *,
-    system: Iterable[Child | Supervisor] = (),
-    seed: int | None = None,
-    log_level: str | None = "INFO",
-    watchdog: float | None = 1.0,
-) -> AsyncGenerator[Runtime, None]:
-    """Run *tree* beside the body of an ``async with`` block.
-
-    The block begins when every child is ready and ends, whatever ends it, with the ordered
-    stop of all of them. Installs no signal handlers. A child that never ends keeps the block
-    from ending.
-
-    Args:
-        tree: The user's supervisor; its path is `/` and its name.
-        system: Children of `/system`, which starts before the tree and stops after it.
-        seed: Seed of ``runtime.rng``; None draws one.
-        log_level: Least level of the events that loguru gets, one line each; None: none.
-        watchdog: Seconds after which a blocked event loop is reported; None: never. Off under
-            a virtual clock.
-
-    Yields:
-        The runtime.
-
-    Raises:
-        GaveUpError: A root gave up; the body was cancelled.
-        StartFailedError: A child did not become ready; those before it were stopped.
-        TypeError: An argument has the wrong type.
-        ValueError: An argument is out of range.
-    """
-    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
-    async with opened(runtime, watchdog):
-        yield runtime
-
-
-@asynccontextmanager
-async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
-    """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
-    error: BaseException | None = None
-    with watched(runtime, watchdog):
-        async with trio.open_nursery() as nursery:
-            body = trio.CancelScope()
-            nursery.start_soon(runtime.timers.serve, name="duenna (timers)")
-            nursery.start_soon(runtime.live, body, name="duenna")
-            try:
-                with body:
-                    await runtime.booted.wait()
-                    if not runtime.is_over:
-                        yield
-            except BaseException as exc:  # noqa: BLE001  # it leaves again below, after the ordered stop
-                error = exc
-            runtime.request_stop("stopped")
-            with trio.CancelScope(shield=True):
-                await runtime.stopped.wait()
-    if runtime.failure is not None:
-        runtime.failure.__context__ = error
-        raise runtime.failure
-    if error is not None:
-        raise error
-    if not runtime.has_booted:
-        raise StoppedError(runtime.tree().path)  # it was stopped during boot: there was no body to run

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from duenna._letters import drop
 from duenna.errors import MailboxFullError
 
 if TYPE_CHECKING:
@@ -49,4 +50,4 @@ def tell_or_drop(cell: "Cell", message: object) -> None:
     try:
         cell.tell(message)
     except (MailboxFullError, TypeError):  # TypeError: the key function of its mailbox failed
-        cell.drop(message)
+        drop(cell, message)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import trio
 from loguru import logger
@@ -11,21 +11,20 @@ from loguru import logger
 from duenna import events
 from duenna._ask import Ask, Reply
 from duenna._extra import Tick
+from duenna._messages import Messages
 from duenna._text import describe
 from duenna._topics import tell_or_drop
 from duenna._watch import Watch
-from duenna.errors import MailboxFullError, NoReplyError, StoppedError, UnknownPathError
+from duenna.errors import MailboxFullError, StoppedError, UnknownPathError
 from duenna.machines import checks
 from duenna.machines.lifecycle import ALIVE, ChildState
-from duenna.mailbox import NOTHING, Envelope
+from duenna.mailbox import NOTHING
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
     from duenna._runtime import Runtime
     from duenna._timers import Timer
     from duenna.ref import Ref
-
-_BATCH = 64
 
 
 class Context:
@@ -388,69 +387,3 @@ class Context:
         if cell.incarnation != self._incarnation or cell.state not in ALIVE:
             raise StoppedError(f"{cell.path} (incarnation {self._incarnation})")
         return cell
-
-
-class Messages:
-    """The mailbox of a function actor, as an async iterator."""
-
-    def __init__(self, cell: "Cell", incarnation: int) -> None:
-        """Read the mailbox of *cell* while it is at *incarnation*."""
-        self._cell = cell
-        self._incarnation = incarnation
-        self._credit = 0
-
-    def __aiter__(self) -> Self:
-        """Iterate over the messages as they come."""
-        return self
-
-    async def __anext__(self) -> Any:
-        """Return the next message; up to 64 at a time cost one checkpoint.
-
-        Cancelled, no message is taken.
-
-        Raises:
-            RuntimeError: Another task is waiting already.
-        """
-        cell = self._cell
-        self._finish_current()
-        while True:
-            if self._credit <= 0 or not self._has_mail():
-                await self._wait()
-                self._credit = _BATCH
-            while self._has_mail():
-                self._credit -= 1
-                message = cell.queue.popleft()
-                cell.count_served(1)
-                if isinstance(message, Envelope):
-                    if not message.is_wanted(self._incarnation):
-                        continue
-                    cell.current = message
-                    return message.message
-                cell.current = message
-                return message
-
-    def _finish_current(self) -> None:
-        current, self._cell.current = self._cell.current, NOTHING
-        if isinstance(current, Ask) and not current.is_deferred:
-            current.fail(NoReplyError(self._cell.path))
-
-    def _has_mail(self) -> bool:
-        cell = self._cell
-        return bool(cell.queue) and not (cell.extra is not None and cell.extra.is_suspended)
-
-    async def _wait(self) -> None:
-        await trio.lowlevel.checkpoint()
-        more = self._cell.more
-        while not self._has_mail():
-            if more.is_draining:
-                raise StopAsyncIteration
-            if more.reader is not None:
-                text = f"{self._cell.path}: one task reads messages(), another one is waiting already"
-                raise RuntimeError(text)
-            more.reader = trio.lowlevel.current_task()
-
-            def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
-                more.reader = None
-                return trio.lowlevel.Abort.SUCCEEDED
-
-            await trio.lowlevel.wait_task_rescheduled(abort)

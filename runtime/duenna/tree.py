@@ -4,15 +4,56 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from duenna._cell import Cell, MailboxStats
+from duenna._cell import Cell
 from duenna._node import Node
 from duenna.errors import UnknownPathError
 from duenna.machines.lifecycle import ChildState
+from duenna.mailbox import LatestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from duenna._runtime import Runtime
+
+
+@attrs.frozen
+class MailboxStats:
+    """A mailbox at one moment.
+
+    Attributes:
+        depth: Messages that wait.
+        oldest_age: Seconds that the oldest has waited; 0 if none does or the actor is being
+            served, None for ``Mailbox.latest``, which keeps no times.
+        dropped: Messages dropped by the overflow rule, or replaced, since the beginning.
+        received: Messages handed to the actor since the beginning.
+        capacity: Messages it holds.
+    """
+
+    depth: int
+    oldest_age: float | None
+    dropped: int
+    received: int
+    capacity: int
+
+    @classmethod
+    def of(cls, cell: Cell) -> "MailboxStats":
+        """Look at the mailbox of *cell*."""
+        queue = cell.queue
+        extra = cell.extra
+        is_latest = isinstance(queue, LatestQueue)
+        dropped = (extra.dropped if extra is not None else 0) + (queue.replaced if is_latest else 0)
+        age: float | None = 0.0
+        if is_latest:
+            age = None
+        elif extra is not None and extra.times:
+            age = cell.node.runtime.now() - extra.times[0]
+        return cls(
+            depth=len(queue) if queue is not None else 0,
+            oldest_age=age,
+            dropped=dropped,
+            received=cell.received,
+            capacity=cell.capacity,
+        )
 
 
 @attrs.frozen

@@ -1,0 +1,76 @@
+"""``open_runtime``: a tree beside the body of a program of one's own."""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+
+import trio
+
+from duenna._runtime import Runtime
+from duenna._watchdog import watched
+from duenna.errors import StoppedError
+from duenna.spec import Child, Supervisor
+
+
+@asynccontextmanager
+async def open_runtime(
+    tree: Supervisor,
+    *,
+    system: Iterable[Child | Supervisor] = (),
+    seed: int | None = None,
+    log_level: str | None = "INFO",
+    watchdog: float | None = 1.0,
+) -> AsyncGenerator[Runtime, None]:
+    """Run *tree* beside the body of an ``async with`` block.
+
+    The block begins when every child is ready and ends, whatever ends it, with the ordered
+    stop of all of them. Installs no signal handlers. A child that never ends keeps the block
+    from ending.
+
+    Args:
+        tree: The user's supervisor; its path is `/` and its name.
+        system: Children of `/system`, which starts before the tree and stops after it.
+        seed: Seed of ``runtime.rng``; None draws one.
+        log_level: Least level of the events that loguru gets, one line each; None: none.
+        watchdog: Seconds after which a blocked event loop is reported; None: never. Off under
+            a virtual clock.
+
+    Yields:
+        The runtime.
+
+    Raises:
+        GaveUpError: A root gave up; the body was cancelled.
+        StartFailedError: A child did not become ready; those before it were stopped.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is out of range.
+    """
+    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
+    async with opened(runtime, watchdog):
+        yield runtime
+
+
+@asynccontextmanager
+async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
+    """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
+    error: BaseException | None = None
+    with watched(runtime, watchdog):
+        async with trio.open_nursery() as nursery:
+            body = trio.CancelScope()
+            nursery.start_soon(runtime.timers.serve, name="duenna (timers)")
+            nursery.start_soon(runtime.live, body, name="duenna")
+            try:
+                with body:
+                    await runtime.booted.wait()
+                    if not runtime.is_over:
+                        yield
+            except BaseException as exc:  # noqa: BLE001  # it leaves again below, after the ordered stop
+                error = exc
+            runtime.request_stop("stopped")
+            with trio.CancelScope(shield=True):
+                await runtime.stopped.wait()
+    if runtime.failure is not None:
+        runtime.failure.__context__ = error
+        raise runtime.failure
+    if error is not None:
+        raise error
+    if not runtime.has_booted:
+        raise StoppedError(runtime.tree().path)  # it was stopped during boot: there was no body to run

@@ -1,0 +1,368 @@
+"""Random trees under random faults and operators: what must hold whatever happens."""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import attrs
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from duenna import (
+    Backoff,
+    Child,
+    ChildRestarting,
+    ChildStarting,
+    DuennaError,
+    GaveUpError,
+    Runtime,
+    Supervisor,
+    TreeNode,
+)
+
+from .probe import LONG, BoomError, Flavour, Probe, Script, opened, settle, watching
+
+PERIOD = 5.0
+UNPARK = 50.0
+CALM = 500.0  # seconds in which every backoff, start and round of attempts is over
+
+Operation = Literal[
+    "crash", "end", "fail starts", "hang a start", "wait", "stop", "restart", "delete", "add", "add branch"
+]
+
+
+@attrs.frozen
+class Leaf:
+    """A child of a random tree."""
+
+    name: str
+    flavour: Flavour
+    restart: Literal["permanent", "transient", "temporary"]
+    wait: float
+    parks: bool
+    start_takes: float
+    stop_takes: float
+
+    def spec(self, probe: Probe) -> Child:
+        """Make its spec."""
+        probe.mixed[self.name] = self.flavour
+        probe.always(self.name, self.script)
+        return probe.child(
+            self.name,
+            restart=self.restart,
+            backoff=Backoff.steps(self.wait),
+            max_failures=2 if self.parks else None,
+            on_give_up="park",
+            unpark_after=UNPARK,
+            start_timeout=10,
+            shutdown=20,
+        )
+
+    @property
+    def script(self) -> Script:
+        """What it does unless told otherwise; a stop that takes no time needs no checkpoint."""
+        return Script(start_takes=self.start_takes, stop_takes=self.stop_takes)
+
+
+@attrs.frozen
+class Branch:
+    """A supervisor of a random tree."""
+
+    name: str
+    strategy: Literal["one_for_one", "one_for_all", "rest_for_one"]
+    intensity: int
+    children: tuple[Leaf, ...]
+
+    def spec(self, probe: Probe) -> Supervisor:
+        """Make its spec."""
+        return Supervisor(
+            self.name,
+            [leaf.spec(probe) for leaf in self.children],
+            strategy=self.strategy,
+            intensity=self.intensity,
+            period=PERIOD,
+            backoff=Backoff.steps(1.0),
+        )
+
+
+@attrs.frozen
+class Step:
+    """One thing that is done to the tree: to the child at *position* among all paths there are."""
+
+    operation: Operation
+    position: int
+    amount: float
+
+
+def leaves(prefix: str, least: int, most: int) -> st.SearchStrategy[tuple[Leaf, ...]]:
+    """Draw leaves that are named `prefix0`, `prefix1`, ..."""
+
+    def named(drawn: list[Leaf]) -> tuple[Leaf, ...]:
+        return tuple(attrs.evolve(leaf, name=f"{prefix}{i}") for i, leaf in enumerate(drawn))
+
+    leaf = st.builds(
+        Leaf,
+        name=st.just(""),
+        flavour=st.sampled_from(Flavour),
+        restart=st.sampled_from(["permanent", "permanent", "transient", "temporary"]),
+        wait=st.sampled_from([0.0, 0.0, 1.0, 4.0]),
+        parks=st.booleans(),
+        start_takes=st.sampled_from([0.0, 0.0, 2.0]),
+        stop_takes=st.sampled_from([0.0, 0.0, 3.0]),
+    )
+    return st.lists(leaf, min_size=least, max_size=most).map(named)
+
+
+def branches(name: str) -> st.SearchStrategy[Branch]:
+    """Draw a branch."""
+    return st.builds(
+        Branch,
+        name=st.just(name),
+        strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
+        intensity=st.sampled_from([1, 3, 1000]),
+        children=leaves(f"{name}-", 1, 3),
+    )
+
+
+@attrs.frozen
+class Program:
+    """A random tree and what is done to it."""
+
+    strategy: Literal["one_for_one", "one_for_all", "rest_for_one"]
+    first: tuple[Leaf, ...]
+    left: Branch
+    second: tuple[Leaf, ...]
+    right: Branch
+    spare: tuple[Leaf, ...]
+    spare_branch: Branch
+    steps: tuple[Step, ...]
+
+    def tree(self, probe: Probe) -> Supervisor:
+        """Make the root; it never gives up."""
+        first = [leaf.spec(probe) for leaf in self.first]
+        second = [leaf.spec(probe) for leaf in self.second]
+        children: list[Child | Supervisor] = [*first, self.left.spec(probe), *second, self.right.spec(probe)]
+        return Supervisor("bot", children, strategy=self.strategy, intensity=1_000_000, period=PERIOD)
+
+
+steps = st.builds(
+    Step,
+    operation=st.sampled_from(
+        ["crash"] * 5
+        + ["end", "fail starts", "hang a start"]
+        + ["wait"] * 3
+        + ["stop", "restart", "restart", "delete", "add", "add branch"]
+    ),
+    position=st.integers(0, 20),
+    amount=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 7.0]),
+)
+programs = st.builds(
+    Program,
+    strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
+    first=leaves("a", 0, 2),
+    left=branches("left"),
+    second=leaves("b", 0, 2),
+    right=branches("right"),
+    spare=leaves("spare", 3, 3),
+    spare_branch=branches("grown"),
+    steps=st.lists(steps, min_size=1, max_size=25).map(tuple),
+)
+
+
+@attrs.define
+class Play:
+    """A program at work."""
+
+    program: Program
+    probe: Probe
+    runtime: Runtime
+    nursery: trio.Nursery
+    pending: int = 0
+    touched: set[str] = attrs.field(factory=set)
+    oddities: list[BaseException] = attrs.field(factory=list)
+
+    async def play(self) -> None:
+        """Do every step; calls run side by side."""
+        for step in self.program.steps:
+            await self.step(step)
+
+    async def step(self, step: Step) -> None:
+        nodes = [node for node in self.runtime.tree().walk() if node.path != "/bot"]
+        target = nodes[step.position % len(nodes)] if nodes else None
+        match step.operation:
+            case "wait":
+                await trio.sleep(step.amount)
+            case "add" | "add branch":
+                self.add(step)
+            case _ if target is None:
+                pass
+            case "crash" | "end" | "fail starts" | "hang a start":
+                self.disturb(step, target)
+            case "stop":
+                self.touched.add(target.path)
+                self.call(self.runtime.stop_child, target.path)
+            case "restart":
+                self.call(self.runtime.restart_child, target.path)
+            case "delete":
+                self.call(self.runtime.delete_child, target.path)
+
+    def disturb(self, step: Step, node: TreeNode) -> None:
+        """Do something to a leaf."""
+        life = self.probe.lives.get(node.name)
+        if life is None:
+            return
+        again = life.script
+        match step.operation:
+            case "fail starts":
+                failing = attrs.evolve(again, start_error=BoomError)
+                self.probe.plan(node.name, *[failing] * (1 + step.position % 3))
+            case "hang a start":
+                self.probe.plan(node.name, attrs.evolve(again, start_takes=math.inf))
+            case _ if life.is_over or not life.is_up:
+                pass
+            case "crash":
+                self.probe.crash(node.name)
+            case "end":
+                self.probe.end(node.name)
+
+    def add(self, step: Step) -> None:
+        """Start a dynamic child."""
+        if step.operation == "add branch":
+            self.call(self.runtime.start_child, "/bot", self.program.spare_branch.spec(self.probe))
+            return
+        leaf = self.program.spare[step.position % len(self.program.spare)]
+        parent = ["/bot", "/bot/left", "/bot/right"][step.position % 3]
+        self.call(self.runtime.start_child, parent, leaf.spec(self.probe))
+
+    def call(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Make an operator's call, without waiting for it."""
+
+        async def make() -> None:
+            self.pending += 1
+            try:
+                await function(*args)
+            except DuennaError:
+                pass
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
+                self.oddities.append(error)
+            self.pending -= 1
+
+        self.nursery.start_soon(make)
+
+
+def running_leaves(node: TreeNode) -> list[str]:
+    """Return the names of the leaves that run, in start order."""
+    if node.children:
+        return [name for child in node.children for name in running_leaves(child)]
+    return [node.name] if node.state == "running" and node.kind != "supervisor" else []
+
+
+def check_states(play: Play) -> None:
+    """After the calm every child is where its restart type and its operator want it."""
+    specs = {leaf.name: leaf for leaf in all_leaves(play.program)}
+
+    def check(node: TreeNode) -> None:
+        if node.name in specs:
+            allowed = {"running"} if specs[node.name].restart == "permanent" else {"running", "finished"}
+            assert node.state in allowed | {"stopped"}, node
+            assert play.probe.alive[node.name] == (1 if node.state == "running" else 0), node
+        else:
+            assert node.state in {"running", "stopped"}, node
+        if node.state == "stopped":
+            assert node.path in play.touched, node
+        if node.state == "running":
+            for child in node.children:
+                check(child)
+
+    check(play.runtime.tree())
+
+
+def all_leaves(program: Program) -> list[Leaf]:
+    """Return every leaf that a program may start."""
+    branched = [leaf for branch in (program.left, program.right, program.spare_branch) for leaf in branch.children]
+    return [*program.first, *program.second, *program.spare, *branched]
+
+
+def check_windows(program: Program, seen: list[ChildRestarting | ChildStarting]) -> None:
+    """No supervisor restarted more children within a period than its intensity allows."""
+    for branch in (program.left, program.right):
+        path = f"/bot/{branch.name}"
+        times: list[float] = []
+        for event in seen:
+            if isinstance(event, ChildStarting):
+                if event.path == path:
+                    times.clear()  # a new incarnation, a new window
+            elif event.path.startswith(f"{path}/"):
+                times.append(event.time)
+                assert sum(time >= event.time - PERIOD for time in times) <= branch.intensity, event
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(program=programs)
+def test_whatever_happens_the_tree_comes_to_rest(program: Program) -> None:
+    """No overlap, every call answered, windows kept, everyone where he belongs, stopped in reverse."""
+    probe = Probe(Flavour.CELL)
+
+    async def main() -> None:
+        async with opened(program.tree(probe)) as runtime:
+            async with watching(runtime, ChildRestarting, ChildStarting) as seen, trio.open_nursery() as nursery:
+                play = Play(program, probe, runtime, nursery)
+                await play.play()
+                await trio.sleep(CALM)
+                await settle()
+                nursery.cancel_scope.cancel()
+                assert play.pending == 0
+            assert play.oddities == []
+            check_windows(program, seen)
+            check_states(play)
+            expected = [f"-{name}" for name in reversed(running_leaves(runtime.tree()))]
+            probe.forget()
+            await runtime.stop()
+            assert probe.log == expected
+        assert probe.overlaps == []
+        assert sum(probe.alive.values()) == 0
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(program=programs, moment=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5, 5.0, 8.0, 13.0]))
+def test_whatever_happens_a_cancel_ends_it(program: Program, moment: float) -> None:
+    """Cut off from outside at any moment, nobody is left, nobody was doubled, and it takes no longer than it may."""
+    probe = Probe(Flavour.CELL)
+
+    async def main() -> None:
+        with trio.move_on_after(moment) as scope:
+            async with opened(program.tree(probe)) as runtime, trio.open_nursery() as nursery:
+                await Play(program, probe, runtime, nursery).play()
+                await trio.sleep(LONG)
+        assert scope.cancelled_caught
+        assert probe.overlaps == []
+        assert sum(probe.alive.values()) == 0
+        assert trio.current_time() <= moment + 3 * len(all_leaves(program))
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(program=programs, intensity=st.integers(0, 3))
+def test_whatever_happens_a_root_that_gives_up_leaves_nobody(program: Program, intensity: int) -> None:
+    """A root with a small budget either holds or ends with GaveUpError; never anything else."""
+    probe = Probe(Flavour.CELL)
+
+    async def main() -> None:
+        spec = program.tree(probe)
+        tree = Supervisor("bot", spec.children, strategy=spec.strategy, intensity=intensity, period=PERIOD)
+        try:
+            async with opened(tree) as runtime, trio.open_nursery() as nursery:
+                await Play(program, probe, runtime, nursery).play()
+                await trio.sleep(CALM)
+                nursery.cancel_scope.cancel()
+        except GaveUpError as error:
+            assert error.path == "/bot"  # noqa: PT017  # it may hold as well
+        assert probe.overlaps == []
+        assert sum(probe.alive.values()) == 0
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))

@@ -1,0 +1,52 @@
+"""What README.md shows is true: its bot runs, and its commands are the ones that the project has."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import trio
+import trio.testing
+
+from duenna import ChildState, open_runtime
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def load_bot() -> dict[str, Any]:
+    """Run the README's program as an import would: up to ``if __name__ == "__main__"``."""
+    (program,) = BLOCKS
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(program, "README.md", "exec"), names)  # noqa: S102 - our own program
+    return names
+
+
+async def test_the_bot_survives_its_feed(autojump_clock: trio.testing.MockClock) -> None:
+    bot = load_bot()["bot"]
+    async with open_runtime(bot, seed=1, log_level=None) as runtime:
+        await trio.sleep(600)
+
+        ledger, btc = runtime.tree("/bot/ledger"), runtime.tree("/bot/feeds/btc")
+
+    assert ledger.state == ChildState.RUNNING
+    assert ledger.restarts == 0
+    assert ledger.mailbox.received > 300
+    assert btc.restarts > 10
+
+
+def test_the_bot_is_short() -> None:
+    assert len([line for line in BLOCKS[0].splitlines() if line]) <= 25
+
+
+def test_each_command_is_marked_and_installs_an_extra_that_exists() -> None:
+    commands = dict(re.findall(r"^<!-- command: (\w+) -->\n```\n(.+)\n```$", README, re.MULTILINE))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    assert commands.keys() == {"demo", "tests"}
+    for command in commands.values():
+        (extra,) = re.findall(r'"\.\[(\w+)\]"', command)
+        assert extra in extras
