@@ -179,7 +179,7 @@ class Connection(Actor):
                 background.closing()
                 await self._close()
                 background.end()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  # sorted out below
             errors.append(error)
         self._background = self._check_asked = None
         failure = _failure(errors)

@@ -20,7 +20,7 @@ class Jitter(StrEnum):
     DECORRELATED = "decorrelated"
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Backoff:
     """A rule for the wait before each restart or retry; made by one of the four class methods.
 
@@ -40,6 +40,17 @@ class Backoff:
     factor: float = 1.0
     maximum: float = math.inf
     jitter: Jitter = Jitter.NONE
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what no class method would have made."""
+        for number, wait in enumerate(self.waits, 1):
+            checks.duration(_OWNER, f"wait {number}", wait, inf=False)
+        checks.duration(_OWNER, "initial", self.initial, inf=False)
+        checks.duration(_OWNER, "maximum", self.maximum)
+        if not 1 <= checks.number(_OWNER, "factor", self.factor) < math.inf:
+            message = f"{_OWNER}: factor must be >= 1 and finite, got {self.factor!r}"
+            raise ValueError(message)
+        checks.choice(_OWNER, "jitter", self.jitter, Jitter)
 
     @classmethod
     def steps(cls, *waits: float) -> Self:
@@ -74,11 +85,7 @@ class Backoff:
             message = f"{owner}: jitter 'decorrelated' has a rule of its own, use Backoff.decorrelated(...)"
             raise ValueError(message)
         first, cap = _range(owner, initial, maximum)
-        growth = checks.number(owner, "factor", factor)
-        if not 1 <= growth < math.inf:
-            message = f"{owner}: factor must be >= 1 and finite, got {factor!r}"
-            raise ValueError(message)
-        return cls(initial=first, factor=growth, maximum=cap, jitter=chosen)
+        return cls(initial=first, factor=factor, maximum=cap, jitter=chosen)
 
     @classmethod
     def decorrelated(cls, initial: float, maximum: float = 60.0) -> Self:
@@ -120,12 +127,12 @@ class Backoff:
         try:
             return min(self.maximum, self.initial * self.factor ** (failure - 1))
         except OverflowError:  # past attempt 1024 the power leaves the floats
-            return self.maximum
+            return self.maximum if self.initial else 0.0
 
 
 def _range(owner: str, initial: float, maximum: float) -> tuple[float, float]:
     first = checks.duration(owner, "initial", initial, inf=False)
-    cap = checks.duration(owner, "maximum", maximum)
+    cap = checks.duration(owner, "maximum", maximum, inf=False)
     if cap < first:
         message = f"{owner}: maximum must be >= initial ({first} s), got {maximum!r}"
         raise ValueError(message)

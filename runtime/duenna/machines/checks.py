@@ -12,15 +12,20 @@ def number(owner: str, what: str, value: object) -> float:
 
     Raises:
         TypeError: *value* is not an int or a float (a bool is neither).
-        ValueError: *value* is nan.
+        ValueError: *value* is nan, or too large.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"{owner}: {what} must be a number, got {value!r}"
         raise TypeError(message)
-    if math.isnan(value):
+    try:
+        given = float(value)
+    except OverflowError:
+        message = f"{owner}: {what} is too large for a float"
+        raise ValueError(message) from None
+    if math.isnan(given):
         message = f"{owner}: {what} must be a number, got nan"
         raise ValueError(message)
-    return float(value)
+    return given
 
 
 def duration(owner: str, what: str, value: object, *, zero: bool = True, inf: bool = True) -> float:

@@ -12,7 +12,7 @@ def retry_after(error: BaseException) -> float:
     0 when there is none; what is no finite number of at least 0 is passed over. At most
     100 exceptions are looked at.
     """
-    return max((_seconds(getattr(link, "retry_after", None)) for link in links(error)), default=0.0)
+    return max((_seconds(link) for link in links(error)), default=0.0)
 
 
 def links(error: BaseException) -> Iterator[BaseException]:
@@ -32,7 +32,11 @@ def links(error: BaseException) -> Iterator[BaseException]:
             waiting.append(cause)
 
 
-def _seconds(hint: object) -> float:
-    if isinstance(hint, int | float) and not isinstance(hint, bool) and 0 <= hint < math.inf:
-        return float(hint)
+def _seconds(error: BaseException) -> float:
+    try:
+        hint = getattr(error, "retry_after", None)
+        if isinstance(hint, int | float) and not isinstance(hint, bool) and 0 <= hint < math.inf:
+            return float(hint)
+    except Exception:  # noqa: BLE001  # an exception's own attribute may raise, or be too large: then it gives no hint
+        return 0.0
     return 0.0

@@ -34,10 +34,6 @@ class IntensityWindow:
         self._forget(now)
         return max(0, self.max_restarts - len(self._times))
 
-    def clear(self) -> None:
-        """Forget every restart: the supervisor itself begins anew."""
-        self._times.clear()
-
     def _forget(self, now: float) -> None:
         while self._times and self._times[0] < now - self.period:
             self._times.popleft()

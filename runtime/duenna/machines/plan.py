@@ -1,6 +1,5 @@
 """Who is stopped and started together. Source: OTP, supervisor.erl, ``restart/2`` and ``split_child/2``."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -25,10 +24,3 @@ def first_affected(strategy: Strategy, trigger: int) -> int:
         trigger: Position, in start order, of the child that is restarted.
     """
     return 0 if strategy is Strategy.ONE_FOR_ALL else trigger
-
-
-def group(strategy: Strategy, order: Sequence[str], trigger: str) -> Sequence[str]:
-    """Return the names that are restarted with *trigger*, in start order, itself included."""
-    if strategy is Strategy.ONE_FOR_ONE:
-        return (trigger,)
-    return order[first_affected(strategy, order.index(trigger)) :]
