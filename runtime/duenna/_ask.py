@@ -7,14 +7,17 @@ from duenna.errors import AskCycleError, AskTimeoutError
 from duenna.mailbox import Envelope
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from duenna._cell import Cell
+    from duenna._extra import Sender
     from duenna._timers import TimerHeap
 
 
 class Ask(Promise, Envelope):
     """One question to an actor, and the timer of its own timeout."""
 
-    __slots__ = ("_heap", "_timeout", "cell", "is_deferred", "message")
+    __slots__ = ("_heap", "_line", "_timeout", "cell", "is_deferred", "message")
 
     period = 0.0
 
@@ -22,6 +25,7 @@ class Ask(Promise, Envelope):
         """Ask *cell*."""
         self._task = self._value = self._error = None
         self._heap: TimerHeap | None = None
+        self._line: deque[Sender] | None = None
         self.is_settled = self.is_deferred = False
         self.cell = cell
         self.message = message
@@ -37,6 +41,10 @@ class Ask(Promise, Envelope):
         self._timeout = timeout
         heap.arm(timeout, self)
 
+    def wait_in(self, line: "deque[Sender]") -> None:
+        """Stand last in the *line* of those who wait for room, for as long as somebody waits for the answer."""
+        self._line = line
+
     def fire(self) -> None:
         """The time is over."""
         self._heap = None
@@ -51,6 +59,12 @@ class Ask(Promise, Envelope):
         """Disarm the timeout; a deferred reply is owed no more."""
         if self.is_deferred and self.cell.extra is not None:
             self.cell.extra.deferred.pop(self, None)
+        line, self._line = self._line, None
+        if line is not None:
+            for place, sender in enumerate(line):
+                if sender.message is self:
+                    del line[place]
+                    break
         heap = self._heap
         if heap is not None:
             self._heap = None

@@ -13,6 +13,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import outcome
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, wait_task_rescheduled
 
@@ -21,6 +22,7 @@ from duenna._dispatcher import IDLE, MANY_CELLS, QUEUED, SLOW, trimmed
 from duenna._extra import Extra, Sender
 from duenna._letters import dead_letter, drop
 from duenna._turn import checked, turn_sync
+from duenna._watch import Notice
 from duenna.errors import ActorDiedError, MailboxFullError
 from duenna.machines import checks
 from duenna.machines.lifecycle import GONE, ChildState
@@ -28,10 +30,15 @@ from duenna.mailbox import NOTHING, Envelope, LatestQueue, Mailbox, Overflow, Qu
 from duenna.ref import Ref
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from duenna._dispatcher import Worker
     from duenna._node import Node
     from duenna.context import Context
     from duenna.spec import Child, Supervisor
+
+
+_PARKED = frozenset({ChildState.FAILED})
 
 
 class Cell(Ref):
@@ -86,6 +93,10 @@ class Cell(Ref):
         """The child's path."""
         return f"{self.node.path}/{self.name}"
 
+    def walk(self) -> "Iterator[Cell]":
+        """Yield the cell and all below it."""
+        yield self
+
     @property
     def ready_value(self) -> Any:
         """What the present incarnation passed to ``context.ready(value)``."""
@@ -122,6 +133,7 @@ class Cell(Ref):
     async def send(self, message: object) -> None:
         """Put *message* into the mailbox, waiting for room as long as it takes."""
         await checkpoint_if_cancelled()
+        self._check_key(message)
         if self._has_room(message):
             self.tell(message)
             await cancel_shielded_checkpoint()
@@ -130,7 +142,8 @@ class Cell(Ref):
         senders = self._queue_up(sender)
 
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
-            senders.remove(sender)
+            if sender in senders:
+                senders.remove(sender)
             return trio.lowlevel.Abort.SUCCEEDED
 
         await wait_task_rescheduled(abort)
@@ -155,7 +168,7 @@ class Cell(Ref):
             if self._has_room(ask):
                 self.enqueue(ask)
             else:
-                self._queue_up(Sender(ask, None))
+                ask.wait_in(self._queue_up(Sender(ask, None)))
         if timeout < inf and not ask.is_settled:
             ask.limit(self.node.runtime.timers, timeout)
         if asker is None:
@@ -194,7 +207,7 @@ class Cell(Ref):
         if self.gate != SLOW:
             return
         why = self._why_dead()
-        if not why and state is ChildState.FAILED:
+        if not why and (state is ChildState.FAILED or self._above(_PARKED)):
             why = "it is parked: manual intervention required"
         if not why and not wait:
             if state is not ChildState.RUNNING:
@@ -212,6 +225,14 @@ class Cell(Ref):
             more.senders = deque()
         more.senders.append(sender)
         return more.senders
+
+    def _check_key(self, message: object) -> None:
+        """Let a message without a key be its sender's error, now rather than when there is room."""
+        mailbox = self.spec.options.mailbox
+        if mailbox.key is not None:
+            if self.queue is None:
+                self.queue = mailbox.queue()
+            self.queue.has(message)
 
     def _has_room(self, message: object) -> bool:
         if self.gate == SLOW and self._why_dead():
@@ -242,10 +263,21 @@ class Cell(Ref):
         state = self.state
         if state in GONE:
             return f"it is {state}"
+        if state is not ChildState.RUNNING and (above := self._above(GONE)):
+            return above
         if self.node.runtime.is_over or (self.node.runtime.is_stopping and state is not ChildState.RUNNING):
             return "the runtime is stopping"
         if self.extra is not None and self.extra.refuses:
             return self.extra.refuses
+        return ""
+
+    def _above(self, states: "frozenset[ChildState]") -> str:
+        """Say which supervisor above is in one of *states*; empty if none is."""
+        node: Any = self.node
+        while node.parent is not None:
+            if node.state in states:
+                return f"{node.path} is {node.state}"
+            node = node.parent
         return ""
 
     def _make_room(self, queue: Queue) -> bool:
@@ -259,8 +291,14 @@ class Cell(Ref):
             raise MailboxFullError(self.path, self.capacity)
         if mailbox.overflow is Overflow.DROP_NEWEST:
             return False
-        self._forget_times(1)
-        drop(self, queue.popleft())
+        place = next((place for place, one in enumerate(queue) if not isinstance(one, Notice)), None)
+        if place is None:
+            return False
+        if place == 0:
+            self._forget_times(1)
+        dropped = queue[place]
+        del queue[place]
+        drop(self, dropped)
         return True
 
     def enqueue(self, message: object) -> None:
@@ -395,10 +433,14 @@ class Cell(Ref):
         while senders and (self.queue is None or len(self.queue) < self.capacity):
             sender = senders.popleft()
             message = sender.message
+            result: outcome.Outcome[None] = outcome.Value(None)
             if not (isinstance(message, Ask) and message.is_settled):
-                self.enqueue(message)
+                try:
+                    self.enqueue(message)
+                except TypeError as exc:  # the key function of `Mailbox.latest`: its error is the sender's
+                    result = outcome.Error(exc)
             if sender.task is not None:
-                trio.lowlevel.reschedule(sender.task)
+                trio.lowlevel.reschedule(sender.task, result)
 
     def answer(self, envelope: Envelope, value: object) -> None:
         """Answer an ask with what its handler returned, unless it is to be answered later."""

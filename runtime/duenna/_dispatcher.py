@@ -45,15 +45,25 @@ class Worker:
     """A task that serves cells.
 
     Attributes:
+        spares: Those that rest.
         cell: Whose handler it runs, None between turns.
         scope: What cancels that handler.
         is_runner: Whether it holds the role.
     """
 
+    spares: "list[Worker]"
     cell: "Cell | None" = None
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     is_runner: bool = True
     task: trio.lowlevel.Task | None = None
+
+    def abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        """Rest no more."""
+        self.spares.remove(self)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+Halted = tuple["Cell", Blocked, Context]
 
 
 class Dispatcher:
@@ -83,7 +93,8 @@ class Dispatcher:
         """Stop serving; resting workers end."""
         self._is_closed = True
         self.is_asleep = True
-        spares, self._spares = self._spares, []
+        spares = self._spares.copy()
+        self._spares.clear()
         for worker in spares:
             assert worker.task is not None  # noqa: S101  # it rests, so it has a task
             trio.lowlevel.reschedule(worker.task)
@@ -99,7 +110,8 @@ class Dispatcher:
             assert worker.task is not None  # noqa: S101  # it rests, so it has a task
             trio.lowlevel.reschedule(worker.task)
         else:
-            self._context.run(self._node.nursery.start_soon, self._work, Worker(), name=f"{self._node.path} (worker)")
+            name = f"{self._node.path} (worker)"
+            self._context.run(self._node.nursery.start_soon, self._work, Worker(self._spares), name=name)
 
     def run_outside(self, cell: "Cell", message: object) -> object:
         """Handle *message* at once in the caller's task, in a context of its own; for an inline ask."""
@@ -121,9 +133,21 @@ class Dispatcher:
         error: BaseException | None = None
         try:
             with trio.CancelScope(shield=True) as worker.scope:
-                while worker.is_runner or await self._rest(worker):
-                    if not await self._drain(worker):
-                        break
+                while worker.is_runner or not self._has_enough(self._spares):
+                    if not worker.is_runner:
+                        self._spares.append(worker)
+                        await wait_task_rescheduled(worker.abort)
+                        if not worker.is_runner:
+                            return False
+                    halted = self._drain(worker)
+                    if halted is not None:
+                        if not await self._see_through(worker, *halted):
+                            break
+                    elif self.ready and not self._is_closed:
+                        await cancel_shielded_checkpoint()
+                    else:
+                        worker.is_runner = False
+                        self.is_asleep = True
                 else:
                     return False
         except BaseException as exc:  # noqa: BLE001  # whatever it is, it goes to the manager as the cell's end
@@ -134,85 +158,77 @@ class Dispatcher:
         self._take_role(worker)
         return True
 
-    async def _rest(self, worker: Worker) -> bool:
-        """Wait for the role; return False if there are enough workers without a blocked handler."""
-        if self._is_closed or len(self._spares) + (not self.is_asleep) >= _MOST_SPARES:
-            return False
-        self._spares.append(worker)
+    def _has_enough(self, spares: list[Worker]) -> bool:
+        """Return whether no more workers need rest: there are enough without a blocked handler."""
+        return self._is_closed or len(spares) + (not self.is_asleep) >= _MOST_SPARES
 
-        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
-            self._spares.remove(worker)
-            return trio.lowlevel.Abort.SUCCEEDED
+    def _drain(self, worker: Worker) -> "Halted | None":  # noqa: C901  # the one loop every message goes through, flat for speed
+        """Serve as the runner until there is no mail, or the budget is spent; a plain function, for speed.
 
-        await wait_task_rescheduled(abort)
-        return worker.is_runner
+        Whoever calls has just come from a checkpoint.
 
-    async def _drain(self, worker: Worker) -> bool:  # noqa: C901, PLR0912  # the one loop that every message goes through, laid out flat for speed
-        """Serve while there is mail, as the runner; return False if the scope is used up.
-
-        Whoever calls has just come from a checkpoint. On return the role has been given away.
+        Returns:
+            The turn that has given way to trio, if one has.
         """
         ready = self.ready
         runtime = self._node.runtime
         now = self._clock.current_time
-        while ready and not self._is_closed:
-            start = now()
-            left = _MOST_MESSAGES
-            check = left - _CLOCK_EVERY
-            while ready and left > 0:
-                cell = ready.popleft()
-                cell.queued = False
-                if not cell.serves:
-                    continue
-                left += cell.received
-                worker.cell = cell
-                context = self._context.copy()
-                try:
-                    blocked = context.run(cell.turn, cell, self._limit)
-                    if blocked is not None and not await self._see_through(worker, cell, blocked, context):
-                        return False
-                except BaseException as exc:
-                    if cell.is_blocked_in(worker):
-                        if worker.scope.cancel_called:
-                            raise
-                        self._take_role(worker)
-                    worker.cell = None
-                    self._node.manager.turn_ended(cell, worker, trimmed(exc))
+        start = now()
+        left = _MOST_MESSAGES
+        check = left - _CLOCK_EVERY
+        while ready and left > 0 and not self._is_closed:
+            cell = ready.popleft()
+            cell.queued = False
+            if not cell.serves:
+                continue
+            left += cell.received
+            worker.cell = cell
+            context = self._context.copy()
+            try:
+                blocked = context.run(cell.turn, cell, self._limit)
+            except BaseException as exc:  # noqa: BLE001  # whatever it is, it goes to the manager as the cell's end
+                worker.cell = None
+                self._node.manager.turn_ended(cell, worker, trimmed(exc))
+            else:
+                if blocked is not None:
+                    return cell, blocked, context
+                worker.cell = None
+                if cell.queue:
+                    if cell.serves and not cell.queued:
+                        cell.queued = True
+                        ready.append(cell)
+                elif cell.extra is None and cell.serves and runtime.cell_count <= MANY_CELLS:
+                    cell.gate = IDLE
                 else:
-                    worker.cell = None
-                    if cell.queue:
-                        if cell.serves and not cell.queued:
-                            cell.queued = True
-                            ready.append(cell)
-                    elif cell.extra is None and cell.serves and runtime.cell_count <= MANY_CELLS:
-                        cell.gate = IDLE
-                    else:
-                        cell.rest()
-                if not worker.is_runner:
-                    return True
-                left -= cell.received
-                if left <= check:
-                    seconds = now() - start
-                    self._adapt(seconds, _MOST_MESSAGES - left)
-                    if seconds > _MOST_SECONDS:
-                        break
-                    check = left - _CLOCK_EVERY
-            if ready:
-                await cancel_shielded_checkpoint()
-        worker.is_runner = False
-        self.is_asleep = True
-        return True
+                    cell.rest()
+            left -= cell.received
+            if left <= check:
+                seconds = now() - start
+                self._adapt(seconds, _MOST_MESSAGES - left)
+                if seconds > _MOST_SECONDS:
+                    break
+                check = left - _CLOCK_EVERY
+        return None
 
     async def _see_through(self, worker: Worker, cell: "Cell", blocked: Blocked, context: Context) -> bool:
         """Drive a turn that has given way to its end; return False if the worker's scope is used up."""
         self._give_way(worker, cell)
-        await _resume(blocked[0], blocked[1], context)
+        error: BaseException | None = None
+        try:
+            await _resume(blocked[0], blocked[1], context)
+        except BaseException as exc:
+            if worker.scope.cancel_called:
+                raise
+            error = trimmed(exc)
         if worker.scope.cancel_called:
             return False
-        cell.current = NOTHING
         self._take_role(worker)
-        if not cell.unblock():
-            self._node.manager.turn_ended(cell, worker, None)
+        worker.cell = None
+        if error is None:
+            cell.current = NOTHING
+            if cell.unblock():
+                return True
+        self._node.manager.turn_ended(cell, worker, error)
         return True
 
     def _give_way(self, worker: Worker, cell: "Cell") -> None:

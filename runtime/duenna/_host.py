@@ -30,15 +30,19 @@ class Host:
     returned: bool = False
     _scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True), init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _waiting: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = attrs.field(factory=list, init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
 
     def cancel(self, why: str) -> None:
         """Cancel everything in it."""
         self._scope.cancel(why)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> bool:
-        """Run *function* in the nursery; return False if it is not open."""
+        """Run *function* in the nursery, when it opens; return False if it has closed."""
         if self._nursery is None:
-            return False
+            if not self._is_closed:
+                self._waiting.append((function, args))
+            return not self._is_closed
         try:
             self._nursery.start_soon(function, *args, name=f"{self.cell.path} ({function!r})")
         except RuntimeError:  # closed to new tasks: its last one has just ended
@@ -56,12 +60,15 @@ class Host:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
+                    for function, args in self._waiting:
+                        self.start_soon(function, args)
                     self.returned = await body(self)
                     if self.returned:
                         nursery.cancel_scope.cancel("the actor has ended")
         except BaseException as exc:  # noqa: BLE001  # whatever it is, it goes to the manager as the actor's end
             error = _unwrapped(exc)
         self._nursery = None
+        self._is_closed = True
         self.cell.node.manager.host_ended(self.cell, self.incarnation, self, error)
 
 

@@ -80,7 +80,19 @@ def bury(cell: "Cell", why: str) -> None:
         dead_letter(cell, first, why, len(letters))
 
 
-def fail_asks(cell: "Cell", why: str) -> None:
+def bury_below(cell: "Cell", why: str) -> None:
+    """Make dead letters of everything in the mailboxes of *cell* and of all below it."""
+    for one in cell.walk():
+        bury(one, why)
+
+
+def fail_asks_below(cell: "Cell", why: str) -> None:
+    """Fail every ask that waits for *cell* or for one below it; the other messages stay."""
+    for one in cell.walk():
+        _fail_asks(one, why)
+
+
+def _fail_asks(cell: "Cell", why: str) -> None:
     """Fail every ask that waits in the mailbox; the other messages stay."""
     waiting = [s.message for s in cell.extra.senders or ()] if cell.extra is not None else []
     for message in [*(cell.queue or ()), *waiting]:

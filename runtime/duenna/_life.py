@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from duenna import events
+from duenna._ask import Ask
 from duenna._cell import Cell
 from duenna._dispatcher import SLOW
 from duenna._extra import Extra
@@ -145,14 +146,8 @@ class Life:
     def background(self, cell: Cell, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Run *function* in the host task of *cell*, which is made if there is none."""
         host = cell.more.host
-        if isinstance(host, Host) and host.start_soon(function, args):
-            return
-
-        async def body(fresh: Host) -> bool:
-            fresh.start_soon(function, args)
-            return await background_body(fresh)
-
-        self._host(cell, body)
+        if not isinstance(host, Host) or not host.start_soon(function, args):
+            self._host(cell, background_body).start_soon(function, args)
 
     # -- ending ----------------------------------------------------------------
 
@@ -264,7 +259,12 @@ class Life:
             return False
 
         async def body(_host: Host) -> bool:
-            await actor.stopping(reason)
+            task = trio.lowlevel.current_task()
+            self._runtime.cleaners.add(task)
+            try:
+                await actor.stopping(reason)
+            finally:
+                self._runtime.cleaners.discard(task)
             return True
 
         more = cell.more
@@ -278,7 +278,8 @@ class Life:
         more = cell.more
         text = describe(error)
         more.cleanup_error = text
-        self._runtime.cleanup_errors.append(f"{cell.path}: {text}")
+        if self._runtime.stopping.is_set():
+            self._runtime.cleanup_errors.append(f"{cell.path}: {text}")
         if self._runtime.bus.wants(events.CleanupFailed):
             self._runtime.bus.post(
                 events.CleanupFailed(time=self._runtime.now(), path=cell.path, incarnation=cell.incarnation, error=text)
@@ -289,7 +290,8 @@ class Life:
         if cell.incarnation != incarnation or cell.state is not ChildState.STOPPING:
             return
         more.is_stuck = True
-        self._runtime.overran.append(cell.path)
+        if self._runtime.stopping.is_set():
+            self._runtime.overran.append(cell.path)
         shutdown = cell.spec.options.shutdown
         if self._runtime.bus.wants(events.ChildStuck):
             self._runtime.bus.post(
@@ -341,7 +343,7 @@ class Life:
                 cell.current = ask
                 fail_current(cell, error, "it ended before it answered")
         for message in more.stash:
-            if hasattr(message, "is_deferred"):
+            if isinstance(message, Ask):
                 message.is_deferred = False
         cell.put_back(more.stash)
 

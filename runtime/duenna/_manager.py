@@ -16,7 +16,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, current_task, reschedule, 
 from duenna import events
 from duenna._cell import Cell
 from duenna._host import Host
-from duenna._letters import bury, fail_current
+from duenna._letters import bury_below, fail_current
 from duenna._life import NORMAL, Life
 from duenna._promise import Promise
 from duenna._restarts import Restarts
@@ -255,7 +255,7 @@ class Manager:
         else:
             cell.state = after(cell.state, Step.RESET)
             if self.node.runtime.is_stopping:
-                bury(cell, "the runtime is stopping")
+                bury_below(cell, "the runtime is stopping")
 
     def hold(self, cell: Cell) -> None:
         """Keep a child down until an operator starts it; a temporary one goes for good."""
@@ -265,7 +265,7 @@ class Manager:
             return
         cell.more.is_held = True
         cell.state = after(cell.state, Step.HOLD)
-        bury(cell, "it is stopped")
+        bury_below(cell, "it is stopped")
         bus = self.node.runtime.bus
         if bus.wants(events.ChildStopped):
             bus.post(events.ChildStopped(time=self.node.runtime.now(), path=cell.path))
@@ -274,10 +274,12 @@ class Manager:
         """Forget a child and its spec."""
         runtime = self.node.runtime
         cell.state = after(cell.state, Step.REMOVE)
-        bury(cell, "it is removed")
+        bury_below(cell, "it is removed")
         if self.node.children.get(cell.name) is cell:
             del self.node.children[cell.name]
+        for one in cell.walk():
             runtime.cell_count -= 1
+            one.state = ChildState.REMOVED
         if runtime.bus.wants(events.ChildRemoved):
             runtime.bus.post(events.ChildRemoved(time=runtime.now(), path=cell.path))
 

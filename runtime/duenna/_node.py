@@ -1,5 +1,6 @@
 """A supervisor: a child of its parent, and the owner of a nursery, a manager, a dispatcher and children."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -33,10 +34,19 @@ class Node(Cell):
         self._fill()
         self.manager = Manager(self)
 
+    def walk(self) -> Iterator[Cell]:
+        """Yield the supervisor and all below it."""
+        yield self
+        for child in tuple(self.children.values()):
+            yield from child.walk()
+
     @property
     def path(self) -> str:
         """The supervisor's path."""
         return self.prefix
+
+    def _why_dead(self) -> str:
+        return "it is a supervisor: it reads no messages"
 
     def add(self, spec: Child | Supervisor) -> Cell:
         """Add a child, at the end of the start order."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from duenna import events
 from duenna._cell import Cell
-from duenna._letters import bury, fail_asks
+from duenna._letters import bury_below, fail_asks_below
 from duenna._text import describe
 from duenna.errors import ActorDiedError, GaveUpError, StartFailedError, StoppedError
 from duenna.machines.backoff import Jitter
@@ -64,7 +64,7 @@ class Restarts:
             self._manager.remove(cell)
         else:
             cell.state = after(cell.state, Step.FINISH)
-            bury(cell, "it is finished")
+            bury_below(cell, "it is finished")
         if not cell.spec.options.significant:
             return
         others = (c for c in self._node.children.values() if c is not cell and c.spec.options.significant)
@@ -128,7 +128,7 @@ class Restarts:
     def park(self, cell: Cell, reason: str | BaseException) -> None:
         """Set *cell* aside until a hand, or the end of ``unpark_after``, starts it."""
         cell.state = after(cell.state, Step.PARK)
-        fail_asks(cell, "it is parked: manual intervention required")
+        fail_asks_below(cell, "it is parked: manual intervention required")
         text = reason if isinstance(reason, str) else describe(reason)
         if self._runtime.bus.wants(events.ChildParked):
             self._runtime.bus.post(

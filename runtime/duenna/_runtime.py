@@ -1,7 +1,9 @@
 """The runtime: the roots of the tree, what all of it shares, and the operator's calls."""
 
 import gc
+from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -9,12 +11,13 @@ import trio
 
 from duenna import _commands, events
 from duenna._bus import EventBus, EventStream
+from duenna._letters import bury_below
 from duenna._node import Node
 from duenna._random import generator
 from duenna._summit import Summit
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
-from duenna.errors import ChildStateError, UnknownPathError
+from duenna.errors import ChildStateError, StoppedError, UnknownPathError
 from duenna.machines import checks
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, Supervisor
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from duenna.ref import Ref
 
 _BULK = 1000
+_MOST_REPORTED = 1000
 
 
 @attrs.frozen
@@ -75,8 +79,9 @@ class Runtime:
         self.workers: dict[trio.lowlevel.Task, Worker] = {}
         self.dead_letters = 0
         self.cell_count = 0
-        self.overran: list[str] = []
-        self.cleanup_errors: list[str] = []
+        self.cleaners: set[trio.lowlevel.Task] = set()
+        self.overran: deque[str] = deque(maxlen=_MOST_REPORTED)
+        self.cleanup_errors: deque[str] = deque(maxlen=_MOST_REPORTED)
         self.is_stopping = False
         self.is_over = False
         self.has_booted = False
@@ -169,6 +174,8 @@ class Runtime:
         not started; those before it stay. Raises as ``start_child`` does.
         """
         node = self._node(parent)
+        if self.is_over:
+            raise StoppedError(parent)
         wanted = list(specs)
         for spec in wanted:
             if not isinstance(spec, Child | Supervisor):
@@ -241,9 +248,11 @@ class Runtime:
             UnknownPathError: There is no such child.
         """
         cell = self._cell(path)
+        if self.is_over:
+            raise StoppedError(path)
         if isinstance(cell, Node):
             for child in tuple(cell.children.values()):
-                if isinstance(child, Node) or child.state not in {ChildState.STOPPED, ChildState.FINISHED}:
+                with suppress(ChildStateError, StoppedError, UnknownPathError):  # it is down, or goes meanwhile
                     await self.suspend(child.path)
             return
         await cell.node.manager.call(_commands.suspend, cell.name)
@@ -259,7 +268,7 @@ class Runtime:
         cell = self._cell(path)
         if isinstance(cell, Node):
             for child in tuple(cell.children.values()):
-                if isinstance(child, Node) or (child.extra is not None and child.extra.is_suspended):
+                with suppress(ChildStateError, StoppedError, UnknownPathError):  # not suspended, or gone
                     await self.resume(child.path)
             return
         await cell.node.manager.call(_commands.resume, cell.name)
@@ -271,7 +280,12 @@ class Runtime:
         Does not cancel the body of ``open_runtime``.
         """
         self.request_stop("stopped")
-        await self.stopped.wait()
+        if trio.lowlevel.current_task() in self.cleaners:
+            await (
+                trio.lowlevel.checkpoint()
+            )  # a child's own `stopping`: waiting for the end would be waiting for itself
+        else:
+            await self.stopped.wait()
 
     def request_stop(self, reason: str) -> None:
         """Begin the ordered stop; the first reason stands."""
@@ -341,6 +355,8 @@ class Runtime:
                     await self._end(root)
                 self.duration = self.now() - self._began
         self.is_over = True
+        for root in self.roots:
+            bury_below(root, "the runtime has ended")  # whoever waits for an answer, or for room, is let go
         self.timers.close()
         self._post(events.RuntimeStopped, duration=self.duration)
         self.bus.close()

@@ -14,6 +14,7 @@ class Summit:
     """Plays the parent for the roots: `/system` and the user's tree."""
 
     path = ""
+    parent = None
 
     def __init__(self, runtime: "Runtime") -> None:
         """Tell *runtime* what becomes of the roots."""

@@ -3,8 +3,8 @@
 At most one sweep is under way in a supervisor. It stops its children from the last to
 the first, waits, and starts them from the first to the last; it awaits nothing itself,
 but goes on whenever a child has ended or become ready. A failure during a sweep begins
-a new one, which takes the place of the old: the groups of one supervisor are all
-suffixes of its start order, so the new one covers what matters of the old.
+a new one, which takes the place of the old, and takes over those that the old one has not
+started yet.
 """
 
 from enum import Enum
@@ -53,11 +53,18 @@ class Sweep:
     delay: float = 0.0
     timer: "Timer | None" = None
     position: int = 0
+    fresh: set[Cell] = attrs.field(factory=set[Cell])
     members: frozenset[Cell] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Note who belongs to it: ten thousand may ask."""
         self.members = frozenset(self.stops)
+
+    def take_over(self, old: "Sweep") -> None:
+        """Start also those whom *old* would have started and who are not in this group."""
+        left = old.starts[old.position :]
+        self.starts = [cell for cell in left if cell not in self.members] + self.starts
+        self.fresh = old.fresh
 
 
 class Sweeper:
@@ -78,7 +85,7 @@ class Sweeper:
         for cell in children:
             if cell.state is ChildState.FAILED:  # parked before its supervisor was restarted, and still so
                 self._manager.restarts.await_unpark(cell)
-        self._begin(Sweep(Kind.BOOT, [], children, Phase.STARTING))
+        self._begin(Sweep(Kind.BOOT, [], children, Phase.STARTING, fresh=set(children)))
 
     def end(self) -> None:
         """Stop every child, the last first."""
@@ -94,6 +101,8 @@ class Sweeper:
 
     def _begin(self, sweep: Sweep) -> None:
         old = self._sweep
+        if old is not None and sweep.kind is Kind.GROUP:
+            sweep.take_over(old)
         if old is not None and old.timer is not None:
             old.timer.cancel()
         if old is not None and old.trigger is not None and old.trigger is not sweep.trigger:
@@ -110,13 +119,7 @@ class Sweeper:
 
     def is_booting(self, cell: Cell) -> bool:
         """Return whether *cell* was being started for the first time, at boot."""
-        sweep = self._sweep
-        return (
-            sweep is not None
-            and sweep.kind is Kind.BOOT
-            and sweep.position < len(sweep.starts)
-            and sweep.starts[sweep.position] is cell
-        )
+        return self._sweep is not None and cell in self._sweep.fresh
 
     def will_start(self, cell: Cell) -> bool:
         """Return whether a sweep has *cell* on its list of those to start."""
@@ -217,6 +220,7 @@ class Sweeper:
         if state is ChildState.PENDING or (state is ChildState.BACKOFF and cell is sweep.trigger):
             self._manager.life.start(cell)
             return True
+        sweep.fresh.discard(cell)
         sweep.position += 1
         return True
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import attrs
 import trio
+from loguru import logger
 
 _FEW = 64
 
@@ -117,7 +118,10 @@ class TimerHeap:
             if not timer.is_live:
                 self._dead -= 1
                 continue
-            timer.fire()
+            try:
+                timer.fire()
+            except Exception:  # noqa: BLE001  # one that fails must not take the others with it
+                logger.exception("a timer failed")
             if timer.period and timer.is_live:
                 missed = math.floor((now - due) / timer.period)
                 self._push(due + (missed + 1) * timer.period, timer)

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from duenna.mailbox import NOTHING, Envelope
+from duenna.mailbox import ENVELOPES, NOTHING
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -21,23 +21,34 @@ Blocked = tuple[Generator[Any, Any, Any], object]
 def turn_sync(cell: "Cell", limit: int) -> None:
     """Serve a cell whose ``receive`` is a plain function."""
     queue = cell.queue
+    if not queue:
+        return
+    message: Any = queue.popleft()
+    cell.current = message
+    if not queue and message.__class__ not in ENVELOPES:  # the common case, alone: a third faster than the loop
+        cell.received += 1
+        if cell.extra is not None:
+            cell.count_extra(1)
+        if (result := cell.actor.receive(message)) is not None:
+            checked(result)
+        cell.current = NOTHING
+        return
     receive = cell.actor.receive
-    done = 0
+    done = 1
     try:
-        while queue and cell.serves and done < limit:
-            message = queue.popleft()
-            done += 1
-            cell.current = message
-            if isinstance(message, Envelope):
+        while True:
+            if message.__class__ in ENVELOPES:
                 if message.is_wanted(cell.incarnation):
                     cell.answer(message, checked(receive(message.message)))
             elif (result := receive(message)) is not None:
                 checked(result)
+            if not queue or done >= limit or not cell.serves:
+                break
+            message = cell.current = queue.popleft()
+            done += 1
         cell.current = NOTHING
     finally:
-        cell.received += done
-        if cell.extra is not None:
-            cell.count_extra(done)
+        cell.count_served(done)
 
 
 def turn_async(cell: "Cell", limit: int) -> Blocked | None:
@@ -52,12 +63,11 @@ def turn_async(cell: "Cell", limit: int) -> Blocked | None:
     queue = cell.queue
     if not queue:
         return None
-    message = queue.popleft()
-    if queue or isinstance(message, Envelope):
-        queue.appendleft(message)
-        turn = _serve(cell, limit).__await__()
+    message: Any = queue.popleft()
+    cell.current = message
+    if queue or message.__class__ in ENVELOPES:
+        turn = _several(cell, message, limit).__await__()
     else:
-        cell.current = message
         cell.received += 1
         if cell.extra is not None:
             cell.count_extra(1)
@@ -68,25 +78,25 @@ def turn_async(cell: "Cell", limit: int) -> Blocked | None:
     return None
 
 
-async def _serve(cell: "Cell", limit: int) -> None:
+async def _several(cell: "Cell", message: Any, limit: int) -> None:
+    """Serve *message* and what comes after it."""
     queue = cell.queue
     receive = cell.actor.receive
-    done = 0
+    done = 1
     try:
-        while queue and cell.serves and done < limit:
-            message = queue.popleft()
-            done += 1
-            cell.current = message
-            if isinstance(message, Envelope):
+        while True:
+            if message.__class__ in ENVELOPES:
                 if message.is_wanted(cell.incarnation):
                     cell.answer(message, await receive(message.message))
             else:
                 await receive(message)
+            if not queue or done >= limit or not cell.serves:
+                break
+            message = cell.current = queue.popleft()
+            done += 1
         cell.current = NOTHING
     finally:
-        cell.received += done
-        if cell.extra is not None:
-            cell.count_extra(done)
+        cell.count_served(done)
 
 
 def checked(result: object) -> object:

@@ -57,4 +57,10 @@ class Notice(Envelope):
 
     def is_wanted(self, incarnation: int) -> bool:
         """Return whether the watch still stands, and is of this incarnation."""
-        return self._watch.is_live and self._watch.incarnation == incarnation
+        watch = self._watch
+        if not watch.is_live or watch.incarnation != incarnation:
+            return False
+        watching = watch.watcher.more.watching
+        if watching.get(watch.target) is watch:
+            del watching[watch.target]  # delivered: nothing is left to take back
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from weakref import WeakKeyDictionary
 
 import trio
@@ -296,9 +296,12 @@ def _failure(errors: list[BaseException]) -> BaseException | None:
     Cancellation is left out: what is left of it is either that of the link's own nurseries,
     which is over, or the actor's, which its next checkpoint raises again.
     """
-    group = BaseExceptionGroup("the link was lost", errors) if errors else None
-    rest = None if group is None else group.split(trio.Cancelled)[1]
-    failure: BaseException | None = rest
-    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-        failure = failure.exceptions[0]
-    return failure
+    if not errors:
+        return None
+    failure: Any = BaseExceptionGroup("the link was lost", errors).split(trio.Cancelled)[1]
+    while isinstance(failure, BaseExceptionGroup):
+        members = cast("tuple[BaseException, ...]", failure.exceptions)
+        if len(members) != 1:
+            break
+        failure = members[0]
+    return cast("BaseException | None", failure)

@@ -19,12 +19,12 @@ from duenna.errors import MailboxFullError, StoppedError, UnknownPathError
 from duenna.machines import checks
 from duenna.machines.lifecycle import ALIVE, ChildState
 from duenna.mailbox import NOTHING
+from duenna.ref import Ref
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
     from duenna._runtime import Runtime
     from duenna._timers import Timer
-    from duenna.ref import Ref
 
 
 class Context:
@@ -124,7 +124,7 @@ class Context:
 
     def _arm(self, delay: float, period: float, message: object, to: "Ref | None") -> "Timer":
         cell = self._alive()
-        target: Any = cell if to is None else to
+        target: Any = cell if to is None else _checked_ref(f"tell of {self.path}", to)
         letter = Tick(message, self._incarnation) if target is cell else message
         timer = self.runtime.timers.after(delay, partial(tell_or_drop, target, letter), period=period)
         timer.owner = cell.more.timers
@@ -164,7 +164,8 @@ class Context:
                 other.extra.watchers.pop(watch, None)
 
     def _cell_of(self, target: "Ref | str") -> "Cell":
-        return self.lookup(target) if isinstance(target, str) else target  # type: ignore[return-value]  # every Ref is a Cell
+        found: Any = self.lookup(target) if isinstance(target, str) else _checked_ref(f"watch of {self.path}", target)
+        return found  # type: ignore[no-any-return]  # every Ref is a Cell
 
     # -- the message at hand ---------------------------------------------------
 
@@ -293,7 +294,14 @@ class Context:
         Raises:
             StoppedError: The incarnation has ended.
         """
-        self._alive().node.manager.start_background(self._cell, function, args)
+        cell = self._alive()
+        given: object = function
+        if not callable(given):
+            text = f"start_soon of {cell.path}: an async function is needed, got {given!r}"
+            raise TypeError(text)
+        if cell.state is ChildState.STOPPING:
+            raise StoppedError(f"{cell.path} (incarnation {self._incarnation})")
+        cell.node.manager.start_background(cell, function, args)
 
     def stop(self) -> None:
         """End the actor after the message at hand, with the reason `normal`.
@@ -387,3 +395,10 @@ class Context:
         if cell.incarnation != self._incarnation or cell.state not in ALIVE:
             raise StoppedError(f"{cell.path} (incarnation {self._incarnation})")
         return cell
+
+
+def _checked_ref(owner: str, target: object) -> Ref:
+    if not isinstance(target, Ref):
+        text = f"{owner}: a Ref is needed, got {target!r}"
+        raise TypeError(text)
+    return target

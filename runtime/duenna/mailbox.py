@@ -3,6 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Protocol, Self
 
 import attrs
@@ -27,6 +28,14 @@ class Queue(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate from the oldest to the newest message."""
+        ...
+
+    def __getitem__(self, place: int, /) -> Any:
+        """Return a message, the oldest being at 0."""
+        ...
+
+    def __delitem__(self, place: int, /) -> None:
+        """Take a message out, the oldest being at 0."""
         ...
 
     def append(self, message: Any, /) -> None:
@@ -124,6 +133,14 @@ class LatestQueue:
         """Iterate over the messages, the longest waiting key first."""
         return iter(self._messages.values())
 
+    def __getitem__(self, place: int) -> Any:
+        """Return a message, the longest waiting key being at 0."""
+        return next(islice(self._messages.values(), place, None))
+
+    def __delitem__(self, place: int) -> None:
+        """Take a message out, the longest waiting key being at 0."""
+        del self._messages[next(islice(self._messages, place, None))]
+
     def has(self, message: object) -> bool:
         """Return whether *message* would replace another, so that it needs no room."""
         return self._key_of(message) in self._messages
@@ -172,12 +189,20 @@ NOTHING = object()
 """No message; None is one."""
 
 
+ENVELOPES: set[Any] = set()
+"""The classes of envelopes. Every message is asked whether it is one; a set answers faster than isinstance."""
+
+
 class Envelope:
     """A message that needs more than delivery; its own message is in ``message``."""
 
     __slots__ = ()
 
     message: Any
+
+    def __init_subclass__(cls) -> None:
+        """Be known as an envelope."""
+        ENVELOPES.add(cls)
 
     def is_wanted(self, incarnation: int) -> bool:  # noqa: ARG002  # the general case wants all
         """Return whether it should still be delivered, to this incarnation."""

@@ -8,14 +8,12 @@ a start of it failed.
 import enum
 import math
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypedDict, Unpack
+from typing import Literal, NamedTuple, TypedDict, Unpack
 
 import attrs
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from duenna import (
     Actor,
@@ -23,10 +21,6 @@ from duenna import (
     Child,
     Context,
     Mailbox,
-    Runtime,
-    Supervisor,
-    TreeNode,
-    open_runtime,
 )
 
 NOW = Backoff.none()
@@ -413,68 +407,3 @@ class Probe:
                     life.end(life.script.stop_error)
 
         return body
-
-
-def opened(tree: Supervisor, *, seed: int = 1) -> AbstractAsyncContextManager[Runtime]:
-    """Open a runtime in silence, from a seed."""
-    return open_runtime(tree, seed=seed, log_level=None, watchdog=None)
-
-
-async def serve(tree: Supervisor, seconds: float = LONG) -> None:
-    """Run *tree* for *seconds* and stop it in order."""
-    async with opened(tree):
-        await trio.sleep(seconds)
-
-
-async def settle() -> None:
-    """Wait until every task is blocked; the clock does not move."""
-    await wait_all_tasks_blocked()
-
-
-def node(runtime: Runtime, path: str) -> TreeNode | None:
-    """Find the node of *path*, None if there is none."""
-    return next((node for node in runtime.tree().walk() if node.path == path), None)
-
-
-def state(runtime: Runtime, path: str) -> str:
-    """Return the state of the child at *path*, `"absent"` if there is none."""
-    found = node(runtime, path)
-    return "absent" if found is None else str(found.state)
-
-
-def states(runtime: Runtime) -> dict[str, str]:
-    """Return the state of each child under the root, by name."""
-    return {node.name: str(node.state) for node in runtime.tree().walk() if node.path.count("/") > 1}
-
-
-@asynccontextmanager
-async def watching(runtime: Runtime, *types: type[Any]) -> AsyncIterator[list[Any]]:
-    """Collect the events of *types*."""
-    seen: list[Any] = []
-
-    async def read() -> None:
-        async for event in stream:
-            seen.append(event)  # noqa: PERF401  # kept when the read is cancelled
-
-    with runtime.events(*types) as stream:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(read)
-            yield seen
-            await settle()
-            nursery.cancel_scope.cancel()
-
-
-async def attempt(call: Callable[[], Awaitable[object]]) -> object:
-    """Return what *call* returns or raises, `Exception`s only."""
-    try:
-        return await call()
-    except Exception as error:  # noqa: BLE001  # that is the question
-        return error
-
-
-def causes(error: BaseException) -> list[BaseException]:
-    """Return the chain of causes of *error*, itself first."""
-    chain = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    return chain

@@ -22,7 +22,8 @@ from duenna import (
     TreeNode,
 )
 
-from .probe import LONG, BoomError, Flavour, Probe, Script, opened, settle, watching
+from .probe import LONG, BoomError, Flavour, Probe, Script
+from .support import opened, settle, watching
 
 PERIOD = 5.0
 UNPARK = 50.0

@@ -8,7 +8,8 @@ import trio
 
 from duenna import Actor, Child, ChildExited, ChildRestarting, Context, GaveUpError, Supervisor, UnknownPathError
 
-from .probe import NOW, BoomError, Flavour, Probe, Script, attempt, node, opened, serve, settle, state, states, watching
+from .probe import NOW, BoomError, Flavour, Probe, Script
+from .support import attempt, node, opened, serve, settle, state, states, watching
 
 
 async def test_c11_permanent_that_returns_is_restarted(probe: Probe) -> None:

@@ -1,10 +1,13 @@
 """Errors of use: raised when the spec is made or at the call; the message names the thing, the value and the rule."""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from duenna import Actor, Backoff, Child, ChildStateError, Mailbox, Supervisor, UnknownPathError, open_runtime
@@ -17,10 +20,17 @@ AnySupervisor: Any = Supervisor
 AnyMailbox: Any = Mailbox
 AnyBackoff: Any = Backoff
 
+
+async def generator(_: object) -> AsyncIterator[int]:
+    yield 1
+
+
 BAD_SPECS: list[tuple[str, Callable[[], object], type[Exception], list[str]]] = [
     ("instance", lambda: AnyChild("a", Puppet()), TypeError, ["a", "Puppet", "factory"]),
     ("no callable", lambda: AnyChild("a", 7), TypeError, ["7"]),
-    ("coroutine", lambda: AnyChild("a", None), TypeError, ["None"]),
+    ("none", lambda: AnyChild("a", None), TypeError, ["None"]),
+    ("other class", lambda: AnyChild("a", dict), TypeError, ["dict", "Actor"]),
+    ("generator", lambda: AnyChild("a", generator), TypeError, ["generator"]),
     ("empty name", lambda: AnyChild("", Puppet), ValueError, ["name", "''"]),
     ("slash", lambda: AnyChild("a/b", Puppet), ValueError, ["name", "a/b", "/"]),
     ("dot", lambda: AnyChild(".", Puppet), ValueError, ["name", "."]),
@@ -251,3 +261,59 @@ async def test_subscribe_to_what_is_no_type_is_refused(autojump_clock: MockClock
 
     async with bot(child("a", Puppet)) as runtime:
         assert await runtime.ref("/bot/a").ask(probe) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "part"),
+    [
+        pytest.param(lambda context: context.messages(), RuntimeError, "messages", id="messages of a class"),
+        pytest.param(lambda context: context.tell_after(1.0, "x", to="/bot/a"), TypeError, "/bot/a", id="to a path"),
+        pytest.param(lambda context: context.tell_every(1.0, "x", to=7), TypeError, "7", id="to a number"),
+        pytest.param(lambda context: context.tell_after("1", "x"), TypeError, "'1'", id="delay of text"),
+        pytest.param(lambda context: context.watch(7), TypeError, "7", id="watch of a number"),
+        pytest.param(lambda context: context.report("text"), TypeError, "text", id="report of text"),
+    ],
+)
+async def test_wrong_call_of_the_context_is_refused(
+    autojump_clock: MockClock, call: Any, error: type[Exception], part: str
+) -> None:
+    """What cannot work is refused where it is called, not when it comes due; the actor may go on."""
+
+    def probe(actor: Actor) -> str:
+        with pytest.raises(error) as refused:
+            call(actor.context)
+        return str(refused.value)
+
+    async with bot(child("a", Puppet)) as runtime:
+        text = await runtime.ref("/bot/a").ask(probe)
+        await trio.sleep(2)
+
+        assert part in text
+        assert node(runtime, "/bot/a").restarts == 0
+
+
+@pytest.mark.parametrize("wrong", [lambda: None, "text"], ids=["plain function", "text"])
+async def test_wrong_background_task_is_an_error_of_the_actor(autojump_clock: MockClock, wrong: Any) -> None:
+    """`start_soon` needs an async function: another is refused at the call, or crashes the actor, never the bot."""
+
+    def probe(actor: Actor) -> None:
+        with suppress(TypeError):
+            actor.context.start_soon(wrong)
+
+    async with bot(child("a", Puppet), child("b", Puppet)) as runtime:
+        runtime.ref("/bot/a").tell(probe)
+        await trio.sleep(1)
+
+        assert node(runtime, "/bot/a").state == "running"
+        assert node(runtime, "/bot/b").restarts == 0
+
+
+@pytest.mark.parametrize("path", [None, 7, b"/bot/a"], ids=repr)
+async def test_path_that_is_no_text_is_refused(autojump_clock: MockClock, path: Any) -> None:
+    """A path is text: anything else is refused at the call, with the value."""
+    async with bot(child("a", Puppet)) as runtime:
+        for operation in (runtime.suspend, runtime.stop_child):
+            with pytest.raises((TypeError, UnknownPathError), match=re.escape(repr(path))):
+                await operation(path)
+        with pytest.raises((TypeError, UnknownPathError), match=re.escape(repr(path))):
+            runtime.ref(path)
