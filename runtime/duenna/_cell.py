@@ -416,8 +416,12 @@ class Cell(Ref):
             self.count_extra(count)
 
     def count_extra(self, count: int) -> None:
-        self._forget_times(count)
-        self.admit()
+        """Do the part of that which only a child with an `Extra` needs."""
+        extra = self.more
+        if extra.times:
+            self._forget_times(count)
+        if extra.senders:
+            self.admit()
 
     def _forget_times(self, count: int) -> None:
         times = self.extra.times if self.extra is not None else None

@@ -274,7 +274,7 @@ def _resume(turn: Generator[Any, Any, Any], trap: object, context: Context) -> G
 
 
 _OURS = frozenset(
-    function.__code__
+    id(function.__code__)  # by identity: a code object's own hash walks all its names and constants
     for function in (Dispatcher._drain, Dispatcher._see_through, turn_sync, turn_async, _resume, handle)  # noqa: SLF001  # their code, not they
 )
 
@@ -282,6 +282,6 @@ _OURS = frozenset(
 def trimmed(error: BaseException) -> BaseException:
     """Return *error* without the dispatcher's frames on top of its traceback: they say nothing, and pin the worker."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code in _OURS:
+    while trace is not None and id(trace.tb_frame.f_code) in _OURS:
         trace = trace.tb_next
     return error.with_traceback(trace)

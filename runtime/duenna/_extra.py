@@ -6,7 +6,6 @@ import attrs
 import trio
 
 from duenna.machines.failures import FailureCount
-from duenna.mailbox import Envelope
 
 if TYPE_CHECKING:
     from collections import deque
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from duenna._host import Host
     from duenna._node import Node
     from duenna._promise import Promise
-    from duenna._timers import Timer
+    from duenna._timers import Alarm, Timer
     from duenna._watch import Watch
 
 
@@ -28,21 +27,6 @@ class Sender:
 
     message: Any
     task: trio.lowlevel.Task | None
-
-
-class Tick(Envelope):
-    """A timer's message: it belongs to one incarnation, and the next never sees it."""
-
-    __slots__ = ("_incarnation", "message")
-
-    def __init__(self, message: object, incarnation: int) -> None:
-        """Wrap *message* for *incarnation*."""
-        self.message = message
-        self._incarnation = incarnation
-
-    def is_wanted(self, incarnation: int) -> bool:
-        """Return whether *incarnation* is the one that set the timer."""
-        return incarnation == self._incarnation
 
 
 @attrs.define(eq=False)
@@ -62,7 +46,7 @@ class Extra:
     watchers: "dict[Watch, None]" = attrs.field(factory=dict)
     calls: "list[Promise]" = attrs.field(factory=list)
     enders: "list[Promise]" = attrs.field(factory=list)
-    due: "Timer | None" = None
+    due: "Alarm | None" = None
     is_held: bool = False
     is_suspended: bool = False
     fallback: "Callable[[Cell], None] | None" = None
@@ -85,7 +69,7 @@ class Extra:
     is_stuck: bool = False
     uptime: float | None = None
     cleanup_error: str = ""
-    limit: "Timer | None" = None
+    limit: "Alarm | None" = None
     stop_requested: trio.Event | None = None
     resumed: trio.Event | None = None
     suspended: trio.Event | None = None

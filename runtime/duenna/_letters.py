@@ -107,3 +107,11 @@ def fail_current(cell: "Cell", error: BaseException | None, why: str) -> None:
         died = ActorDiedError(cell.path, describe(error) if error is not None else why)
         died.__cause__ = error
         current.fail(died)
+
+
+def tell_or_drop(cell: "Cell", message: object) -> None:
+    """Tell *message* where there is nobody who could be told that the mailbox is full."""
+    try:
+        cell.tell(message)
+    except (MailboxFullError, TypeError):  # TypeError: the key function of its mailbox failed
+        drop(cell, message)

@@ -91,7 +91,9 @@ class Manager:
         while not self.has_ended:
             timers.fire_due()
             self.now = self.node.runtime.now()
-            for _ in range(min(len(inbox), _SLICE)):
+            for _ in range(_SLICE):
+                if not inbox:
+                    break
                 call, args = inbox.popleft()
                 call(*args)
             if self.has_ended:

@@ -148,7 +148,8 @@ class Runtime:
     @property
     def report(self) -> StopReport:
         """How the stop has gone so far; final once the runtime has ended."""
-        return StopReport(self.reason, self.duration, tuple(self.overran), tuple(self.cleanup_errors))
+        duration = self.now() - self._began if self.stopping.is_set() and not self.is_over else self.duration
+        return StopReport(self.reason, duration, tuple(self.overran), tuple(self.cleanup_errors))
 
     # -- acting ----------------------------------------------------------------
 
@@ -280,10 +281,8 @@ class Runtime:
         Does not cancel the body of ``open_runtime``.
         """
         self.request_stop("stopped")
-        if trio.lowlevel.current_task() in self.cleaners:
-            await (
-                trio.lowlevel.checkpoint()
-            )  # a child's own `stopping`: waiting for the end would be waiting for itself
+        if trio.lowlevel.current_task() in self.cleaners:  # to wait for the end would be to wait for itself
+            await trio.lowlevel.checkpoint()
         else:
             await self.stopped.wait()
 

@@ -20,7 +20,7 @@ from duenna.machines.plan import first_affected
 
 if TYPE_CHECKING:
     from duenna._manager import Manager
-    from duenna._timers import Timer
+    from duenna._timers import Alarm
 
 _SLICE = 256
 
@@ -51,7 +51,7 @@ class Sweep:
     phase: Phase
     trigger: Cell | None = None
     delay: float = 0.0
-    timer: "Timer | None" = None
+    timer: "Alarm | None" = None
     position: int = 0
     fresh: set[Cell] = attrs.field(factory=set[Cell])
     members: frozenset[Cell] = attrs.field(init=False)

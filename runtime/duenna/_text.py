@@ -10,6 +10,8 @@ def describe(error: BaseException) -> str:
     At most 500 characters. Many libraries raise with an empty text and put what happened
     into the cause, so the first few causes are named as well.
     """
+    if error.__cause__ is None and error.__context__ is None:
+        return _cut(_one(error))
     parts: list[str] = []
     seen: set[int] = set()
     link: BaseException | None = error

@@ -7,17 +7,23 @@ the order in which they were armed.
 import heapq
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import trio
 from loguru import logger
 
+from duenna._letters import tell_or_drop
+from duenna.mailbox import Envelope
+
+if TYPE_CHECKING:
+    from duenna._cell import Cell
+
 _FEW = 64
 
 
 class Due(Protocol):
-    """What the heap holds: a timer, or an ask that times out."""
+    """What the heap holds: an alarm, a timer, or an ask that times out."""
 
     @property
     def period(self) -> float:
@@ -35,18 +41,12 @@ class Due(Protocol):
 
 
 @attrs.define(eq=False)
-class Timer:
-    """A call that is due at some time, unless it is cancelled first.
-
-    Attributes:
-        period: Seconds between ticks; 0 for a timer that fires once.
-        owner: Where it is kept while it is live, if anywhere.
-    """
+class Alarm:
+    """A call of the kernel's that is due at some time, unless it is cancelled first."""
 
     _heap: "TimerHeap"
     _call: Callable[[], None] | None
     period: float = 0.0
-    owner: "dict[Timer, None] | None" = None
 
     @property
     def is_live(self) -> bool:
@@ -57,21 +57,66 @@ class Timer:
         """Never fire; does nothing if it has, or the second time."""
         if self._call is not None:
             self._call = None
-            self._disown()
             self._heap.forget_one()
 
     def fire(self) -> None:
-        """Make the call, if it is still wanted."""
-        call = self._call
+        """Make the call."""
+        call, self._call = self._call, None
         if call is not None:
-            if not self.period:
-                self._call = None
-                self._disown()
             call()
 
-    def _disown(self) -> None:
-        if self.owner is not None:
-            self.owner.pop(self, None)
+
+class Timer(Envelope):
+    """A message that is due at some time; given by ``tell_after`` and ``tell_every``.
+
+    Timer and message are one object, because there may be a hundred thousand of them. To the
+    actor itself it is delivered as an envelope of its incarnation, so that the next one never
+    sees it; to others as the bare message.
+
+    Attributes:
+        message: What is told.
+        period: Seconds between ticks; 0 if it is told once.
+        is_live: Whether it will still be told.
+    """
+
+    __slots__ = ("_heap", "_incarnation", "_owner", "_target", "is_live", "message", "period")
+
+    def __init__(  # noqa: PLR0917  # one of a hundred thousand: keywords would cost
+        self,
+        heap: "TimerHeap",
+        owner: "dict[Timer, None]",
+        target: "Cell",
+        incarnation: int,
+        message: object,
+        period: float,
+    ) -> None:
+        """Tell *message* to *target*; *incarnation* is 0 if that is another actor."""
+        self._heap = heap
+        self._owner = owner
+        self._target = target
+        self._incarnation = incarnation
+        self.message = message
+        self.period = period
+        self.is_live = True
+        owner[self] = None
+
+    def cancel(self) -> None:
+        """Never tell it again; does nothing if it was told, or the second time."""
+        if self.is_live:
+            self.is_live = False
+            self._owner.pop(self, None)
+            self._heap.forget_one()
+
+    def fire(self) -> None:
+        """Tell the message."""
+        if not self.period:
+            self.is_live = False
+            self._owner.pop(self, None)
+        tell_or_drop(self._target, self if self._incarnation else self.message)
+
+    def is_wanted(self, incarnation: int) -> bool:
+        """Return whether *incarnation* is the one that set the timer."""
+        return incarnation == self._incarnation
 
 
 class TimerHeap:
@@ -86,17 +131,17 @@ class TimerHeap:
         self._scope: trio.CancelScope | None = None
         self._is_closed = False
 
-    def after(self, delay: float, call: Callable[[], None], *, period: float = 0.0) -> Timer:
-        """Call *call* in *delay* seconds, and then every *period* seconds if that is not 0.
-
-        After a stall, the ticks that were missed are skipped. An infinite delay never fires.
-        """
-        timer = Timer(self, call, period)
-        self.arm(delay, timer)
-        return timer
+    def after(self, delay: float, call: Callable[[], None]) -> Alarm:
+        """Call *call* in *delay* seconds; never, if that is infinite."""
+        alarm = Alarm(self, call)
+        self.arm(delay, alarm)
+        return alarm
 
     def arm(self, delay: float, due: Due) -> None:
-        """Fire *due* in *delay* seconds; never, if that is infinite."""
+        """Fire *due* in *delay* seconds, and then in its period; never, if the delay is infinite.
+
+        After a stall, the ticks that were missed are skipped.
+        """
         if delay < math.inf:
             self._push(self._clock.current_time() + delay, due)
 
@@ -113,8 +158,11 @@ class TimerHeap:
         if not self._heap or self._heap[0][0] > (now := self._clock.current_time()):
             return
         newest = self._count  # a timer armed from here on waits for the next round: no round is endless
-        while self._heap and self._heap[0][0] <= now and self._heap[0][1] <= newest:
-            due, _, timer = heapq.heappop(self._heap)
+        while self._heap:
+            due, number, timer = self._heap[0]
+            if due > now or number > newest:
+                break
+            heapq.heappop(self._heap)
             if not timer.is_live:
                 self._dead -= 1
                 continue

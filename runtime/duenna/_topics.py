@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from duenna._letters import drop
-from duenna.errors import MailboxFullError
+from duenna._letters import tell_or_drop
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -43,11 +42,3 @@ class Topics:
         for cell in readers:
             tell_or_drop(cell, message)
         return len(readers)
-
-
-def tell_or_drop(cell: "Cell", message: object) -> None:
-    """Tell *message* where there is nobody who could be told that the mailbox is full."""
-    try:
-        cell.tell(message)
-    except (MailboxFullError, TypeError):  # TypeError: the key function of its mailbox failed
-        drop(cell, message)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -10,10 +9,9 @@ from loguru import logger
 
 from duenna import events
 from duenna._ask import Ask, Reply
-from duenna._extra import Tick
 from duenna._messages import Messages
 from duenna._text import describe
-from duenna._topics import tell_or_drop
+from duenna._timers import Timer
 from duenna._watch import Watch
 from duenna.errors import MailboxFullError, StoppedError, UnknownPathError
 from duenna.machines import checks
@@ -24,7 +22,6 @@ from duenna.ref import Ref
 if TYPE_CHECKING:
     from duenna._cell import Cell
     from duenna._runtime import Runtime
-    from duenna._timers import Timer
 
 
 class Context:
@@ -94,7 +91,7 @@ class Context:
 
     # -- timers ----------------------------------------------------------------
 
-    def tell_after(self, delay: float, message: object, *, to: "Ref | None" = None) -> "Timer":
+    def tell_after(self, delay: float, message: object, *, to: "Ref | None" = None) -> Timer:
         """Tell *message* in *delay* seconds, to the actor itself or to *to*.
 
         Returns:
@@ -104,10 +101,11 @@ class Context:
             StoppedError: The incarnation has ended.
             ValueError: *delay* is negative or nan.
         """
-        delay = checks.duration(f"tell_after of {self.path}", "delay", delay)
+        if delay.__class__ is not float or not delay >= 0:  # the message is made only when it is needed
+            delay = checks.duration(f"tell_after of {self.path}", "delay", delay)
         return self._arm(delay, 0.0, message, to)
 
-    def tell_every(self, period: float, message: object, *, to: "Ref | None" = None) -> "Timer":
+    def tell_every(self, period: float, message: object, *, to: "Ref | None" = None) -> Timer:
         """Tell *message* every *period* seconds, the first time in *period* seconds.
 
         Ticks that were missed in a stall are skipped, never made up for in a burst.
@@ -122,13 +120,12 @@ class Context:
         period = checks.duration(f"tell_every of {self.path}", "period", period, zero=False)
         return self._arm(period, period, message, to)
 
-    def _arm(self, delay: float, period: float, message: object, to: "Ref | None") -> "Timer":
+    def _arm(self, delay: float, period: float, message: object, to: "Ref | None") -> Timer:
         cell = self._alive()
         target: Any = cell if to is None else _checked_ref(f"tell of {self.path}", to)
-        letter = Tick(message, self._incarnation) if target is cell else message
-        timer = self.runtime.timers.after(delay, partial(tell_or_drop, target, letter), period=period)
-        timer.owner = cell.more.timers
-        cell.more.timers[timer] = None
+        heap = cell.node.runtime.timers
+        timer = Timer(heap, cell.more.timers, target, self._incarnation if target is cell else 0, message, period)
+        heap.arm(delay, timer)
         return timer
 
     # -- death watch -----------------------------------------------------------

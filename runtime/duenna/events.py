@@ -277,7 +277,7 @@ class LoopBlocked(Event, frozen=True):
     """Something holds the event loop: nothing else runs.
 
     Attributes:
-        seconds: For how long so far.
+        seconds: For how long, at least, when it was noticed.
         actor: Path of the actor that does, empty if it is no actor.
         stack: Where it is, innermost frame last.
     """

@@ -59,13 +59,15 @@ class Child(_Frozen):
         name: Last part of its path.
         start: A factory that returns a new `Actor`, or an async function of one `Context`.
         options: Everything else.
+        is_function: Whether ``start`` is an async function rather than a factory.
     """
 
-    __slots__ = ("name", "options", "start")
+    __slots__ = ("is_function", "name", "options", "start")
 
     name: str
     start: Callable[..., Any]
     options: ChildOptions
+    is_function: bool
 
     def __init__(  # a spec is a list of options
         self,
@@ -126,6 +128,7 @@ class Child(_Frozen):
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "options", options)
+        object.__setattr__(self, "is_function", _is_async(start))
 
     def __repr__(self) -> str:
         """Return name and factory."""
@@ -137,11 +140,6 @@ class Child(_Frozen):
             return getattr(self.options, name)
         message = f"a Child spec has no attribute {name!r}"
         raise AttributeError(message)
-
-    @property
-    def is_function(self) -> bool:
-        """Whether ``start`` is an async function rather than a factory."""
-        return _is_async(self.start)
 
 
 _OPTION_NAMES = frozenset(field.name for field in attrs.fields(ChildOptions))
@@ -220,6 +218,7 @@ class Supervisor:
     period: float
     auto_shutdown: AutoShutdown
     options: ChildOptions
+    is_function: bool
 
     def __init__(  # a spec is a list of options
         self,

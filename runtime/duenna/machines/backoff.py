@@ -111,6 +111,8 @@ class Backoff:
             draw: A random number in [0, 1).
             previous: The wait before this one, 0 if there was none (only `decorrelated` looks at it).
         """
+        if not self.initial and not self.waits:
+            return 0.0
         if self.waits:
             return self.waits[min(failure, len(self.waits)) - 1]
         if self.jitter is Jitter.DECORRELATED:
@@ -127,7 +129,7 @@ class Backoff:
         try:
             return min(self.maximum, self.initial * self.factor ** (failure - 1))
         except OverflowError:  # past attempt 1024 the power leaves the floats
-            return self.maximum if self.initial else 0.0
+            return self.maximum
 
 
 def _range(owner: str, initial: float, maximum: float) -> tuple[float, float]:

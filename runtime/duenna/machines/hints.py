@@ -12,6 +12,8 @@ def retry_after(error: BaseException) -> float:
     0 when there is none; what is no finite number of at least 0 is passed over. At most
     100 exceptions are looked at.
     """
+    if error.__cause__ is None and error.__context__ is None and not isinstance(error, BaseExceptionGroup):
+        return _seconds(error)
     return max((_seconds(link) for link in links(error)), default=0.0)
 
 

@@ -345,3 +345,32 @@ async def test_child_that_adds_a_sibling_while_the_boot_goes_on() -> None:
 
     assert seen == {**ALL_UP, "d": "running"}
     assert probe.log == ["-d", "-c", "-b"]
+
+
+@GROUPS
+@pytest.mark.parametrize("restart", ["permanent", "temporary"])
+async def test_dynamic_start_is_overtaken_by_its_group(probe: Probe, strategy: Any, restart: Any) -> None:
+    """A newcomer is a member while it starts: its start is cut and begun again, or, a temporary one, gone and told so."""
+    probe.plan("n", Script(start_takes=5), Script(start_takes=5))
+    answers: list[object] = []
+
+    async with opened(Supervisor("bot", probe.children("a b"), strategy=strategy)) as runtime:
+
+        async def start() -> None:
+            answers.append(await attempt(lambda: runtime.start_child("/bot", probe.child("n", restart=restart))))
+            answers.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(start)
+            await trio.sleep(2)
+            probe.crash("a")
+            await trio.sleep(50)
+        seen = state(runtime, "/bot/n")
+
+    if restart == "temporary":
+        assert isinstance(answers[0], DuennaError)
+        assert (answers[1], seen) == (2, "absent")
+    else:
+        assert not isinstance(answers[0], Exception)
+        assert (answers[1], seen) == (7, "running")
+    assert probe.overlaps == []

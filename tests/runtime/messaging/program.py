@@ -12,8 +12,8 @@ import os, signal, sys, time
 import attrs, duenna, trio
 from duenna import Actor, Backoff, Child, Supervisor
 
-def say(*words):
-    print(*words, flush=True)
+def say(*words):  # in one piece: a thread's log line must not come in between
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
 def tell_report(report):
     say("report", report.reason, list(report.overran), len(report.cleanup_errors), report.duration >= 0)
