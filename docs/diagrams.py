@@ -12,7 +12,7 @@ from typing import TypeVar, get_type_hints
 
 import msgspec
 
-from duenna import connection, events
+from duenna import connection_events, events
 from duenna.machines import lifecycle, link
 
 S = TypeVar("S", bound=StrEnum)
@@ -44,8 +44,8 @@ def connection_link() -> str:
 
 
 def event_kinds() -> Iterator[type[events.Event]]:
-    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of ``duenna.connection``."""
-    for module in events, connection:
+    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of ``duenna.connection_events``."""
+    for module in events, connection_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:
                 yield kind

@@ -18,7 +18,7 @@ import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, wait_task_rescheduled
 
 from duenna._ask import Ask, refuse_cycle
-from duenna._dispatcher import IDLE, MANY_CELLS, QUEUED, SLOW, trimmed
+from duenna._dispatcher import IDLE, INLINE, MANY_CELLS, QUEUED, SLOW, trimmed
 from duenna._extra import Extra, Sender
 from duenna._letters import dead_letter, drop
 from duenna._turn import checked, turn_sync
@@ -153,18 +153,18 @@ class Cell(Ref):
         if timeout.__class__ is not float or not timeout >= 0:
             timeout = checks.duration(f"ask to {self.path}", "timeout", timeout)
         await checkpoint_if_cancelled()
-        ask = Ask(self, message)
         asker: Cell | None = None
         if self.gate == IDLE and self.turn is turn_sync:
-            value = self._ask_inline(ask)
-            if not ask.is_settled and not ask.is_deferred:
+            value, ask = self._ask_inline(message)
+            if ask is None:
                 await cancel_shielded_checkpoint()
                 return value
         else:
             self._refuse_ask(wait=wait)
-            worker = self.node.runtime.workers.get(current_task())
-            if worker is not None and (asker := worker.cell) is not None:
+            part = self.node.runtime.askers.get(current_task())
+            if part is not None and (asker := part.cell) is not None:
                 refuse_cycle(asker, self)
+            ask = Ask(self, message)
             if self._has_room(ask):
                 self.enqueue(ask)
             else:
@@ -181,18 +181,28 @@ class Cell(Ref):
             if more.waits is ask:
                 more.waits = None
 
-    def _ask_inline(self, ask: Ask) -> object:
-        """Handle *ask* in the caller's task: the actor is idle and its handler cannot block."""
-        self.gate = QUEUED
-        self.current = ask
+    def _ask_inline(self, message: object) -> tuple[object, Ask | None]:
+        """Handle *message* in the caller's task: the actor is idle and its handler cannot block.
+
+        Returns:
+            The answer; and None, or the ask if the handler crashed, answered by itself, or will later.
+        """
+        self.gate = INLINE
+        self.current = message
         self.received += 1
         try:
-            value = self.node.dispatcher.run_outside(self, ask.message)
+            value = self.node.dispatcher.run_outside(self, message)
             if value is not None:
                 checked(value)
         except BaseException as exc:  # noqa: BLE001  # the crash is the actor's: its supervisor gets it, whatever it is
+            if not isinstance(self.current, Ask):
+                self.current = Ask(self, message)
+            ask: Ask = self.current
             self.node.manager.turn_ended(self, None, trimmed(exc))
-            return None
+            return None, ask
+        made = None
+        if self.current is not message:
+            made, self.more.inline = self.more.inline, None
         self.current = NOTHING
         if self.queue:
             self.schedule()
@@ -200,7 +210,13 @@ class Cell(Ref):
             self.gate = IDLE
         else:
             self.rest()
-        return value
+        return value, made
+
+    def at_hand(self) -> Any:
+        """Return the message that the handler is busy with; an ask that is served inline is made one now."""
+        if self.gate == INLINE and self.current is not NOTHING and not isinstance(self.current, Ask):
+            self.current = self.more.inline = Ask(self, self.current)
+        return self.current
 
     def _refuse_ask(self, *, wait: bool) -> None:
         state = self.state

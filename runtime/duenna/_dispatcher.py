@@ -33,7 +33,7 @@ _MOST_MESSAGES = 2048
 _MOST_SECONDS = 0.0005
 _MOST_IN_A_TURN = 64
 _CLOCK_EVERY = 16
-IDLE, QUEUED, SLOW = 0, 1, 2
+IDLE, QUEUED, SLOW, INLINE = 0, 1, 2, 3
 """The gates of a cell; see there."""
 
 MANY_CELLS = 10_000
@@ -120,13 +120,13 @@ class Dispatcher:
     @trio.lowlevel.enable_ki_protection
     async def _work(self, worker: Worker) -> None:
         worker.task = current_task()
-        workers = self._node.runtime.workers
-        workers[worker.task] = worker
+        askers = self._node.runtime.askers
+        askers[worker.task] = worker
         try:
             while await self._work_until_cancelled(worker):
                 pass
         finally:
-            del workers[worker.task]
+            del askers[worker.task]
 
     async def _work_until_cancelled(self, worker: Worker) -> bool:
         """Serve until the worker is not needed (False) or its scope is used up (True)."""

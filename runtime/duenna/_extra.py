@@ -57,6 +57,7 @@ class Extra:
     cleaner: "Host | None" = None
     reader: trio.lowlevel.Task | None = None
     waits: "Ask | None" = None
+    inline: "Ask | None" = None
     stable_since: float | None = None
     is_unstable: bool = False
     is_draining: bool = False
@@ -81,7 +82,7 @@ class Extra:
     def renew(self) -> None:
         """Forget what belonged to the incarnation that ended."""
         self.ready_value = None
-        self.worker = self.host = self.cleaner = self.reader = self.waits = None
+        self.worker = self.host = self.cleaner = self.reader = self.waits = self.inline = None
         self.stable_since = self.exit = self.intent = self.limit = self.uptime = None
         self.is_unstable = self.is_draining = self.leaves = self.was_ready = self.was_started = self.is_stuck = False
         self.refuses = self.cleanup_error = ""

@@ -1,6 +1,7 @@
 """The task of one incarnation: what it runs besides its messages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -84,7 +85,8 @@ async def class_body(host: Host) -> bool:
     cell = host.cell
     manager = cell.node.manager
     hooks = hooks_of(cell.actor)
-    await _called(cell.actor.started())
+    with _asking(host):  # no message is served before it returns
+        await _called(cell.actor.started())
     manager.has_started(cell, host.incarnation)
     if hooks.run is Hook.ABSENT:
         return False
@@ -96,13 +98,26 @@ async def function_body(host: Host) -> bool:
     """Be the task of a function actor."""
     cell = host.cell
     cell.node.manager.has_started(cell, host.incarnation)
-    await cell.spec.start(cell.context)
+    with _asking(host):  # it reads its own mailbox: while it waits for an answer, nobody does
+        await cell.spec.start(cell.context)
     return True
 
 
 async def background_body(_host: Host) -> bool:
     """Be the task that only holds background tasks."""
     return False
+
+
+@contextmanager
+def _asking(host: Host) -> Iterator[None]:
+    """Let an ask from this task count as the actor's own, so that one that could only wait for itself is refused."""
+    askers = host.cell.node.runtime.askers
+    task = trio.lowlevel.current_task()
+    askers[task] = host
+    try:
+        yield
+    finally:
+        del askers[task]
 
 
 async def _called(result: Any) -> None:

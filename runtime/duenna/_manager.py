@@ -54,6 +54,7 @@ class Manager:
         self.life = Life(self)
         self.restarts = Restarts(self)
         self.sweeper = Sweeper(self)
+        self.restarting: deque[tuple[Cell, int]] = deque()
         self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._calls: dict[Promise, None] = {}
         self._task: trio.lowlevel.Task | None = None
@@ -87,18 +88,20 @@ class Manager:
         """Serve the inbox until every child has ended."""
         timers = self.node.runtime.timers
         inbox = self._inbox
+        args: tuple[Any, ...] = ()
         self.sweeper.boot()
         while not self.has_ended:
             timers.fire_due()
             self.now = self.node.runtime.now()
-            for _ in range(_SLICE):
-                if not inbox:
-                    break
+            for _ in range(min(len(inbox), _SLICE)):
                 call, args = inbox.popleft()
                 call(*args)
+            args = ()  # a crash that stays here would keep its frames, and so its actor, alive
             if self.has_ended:
                 break
-            if inbox:
+            for _ in range(len(self.restarting)):  # in the same tick as the crash: it would cost another
+                self.restarts.start_now(*self.restarting.popleft())
+            if inbox or self.restarting:
                 await cancel_shielded_checkpoint()
             else:
                 self._task = current_task()

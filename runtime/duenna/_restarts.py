@@ -116,12 +116,13 @@ class Restarts:
     def start_in(self, cell: Cell, delay: float) -> None:
         """Start *cell*, which is in backoff, in *delay* seconds."""
         if delay > 0:
-            due = partial(self._manager.post, self._start_due, cell, cell.incarnation)
+            due = partial(self._manager.post, self.start_now, cell, cell.incarnation)
             cell.more.due = self._runtime.timers.after(delay, due)
         else:
-            self._manager.post(self._start_due, cell, cell.incarnation)
+            self._manager.restarting.append((cell, cell.incarnation))
 
-    def _start_due(self, cell: Cell, incarnation: int) -> None:
+    def start_now(self, cell: Cell, incarnation: int) -> None:
+        """Start *cell* if it is still in backoff after *incarnation*."""
         if cell.incarnation == incarnation and cell.state is ChildState.BACKOFF and not self._manager.is_ending:
             self._manager.life.start(cell)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from duenna._cell import Cell
     from duenna._dispatcher import Worker
+    from duenna._host import Host
     from duenna.ref import Ref
 
 _BULK = 1000
@@ -76,7 +77,7 @@ class Runtime:
         self.bus = EventBus(log_level)
         self.timers = TimerHeap(self.clock)
         self.topics = Topics()
-        self.workers: dict[trio.lowlevel.Task, Worker] = {}
+        self.askers: dict[trio.lowlevel.Task, Host | Worker] = {}
         self.dead_letters = 0
         self.cell_count = 0
         self.cleaners: set[trio.lowlevel.Task] = set()

@@ -4,47 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
-from weakref import WeakKeyDictionary
 
 import trio
 
 from duenna._background import Background
+from duenna._links import links_of
 from duenna._text import describe
 from duenna.actor import Actor
 from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
-from duenna.events import Event
-from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
+from duenna.connection_events import ConnectionChanged
+from duenna.machines.link import ConnectionState, Link, LinkEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from duenna._runtime import Runtime
-
 __all__ = ["Connection", "ConnectionChanged", "ConnectionLostError", "ConnectionState", "ConnectionTimeoutError"]
-
-
-class ConnectionChanged(Event, frozen=True):
-    """A connection moved along its life cycle.
-
-    Attributes:
-        kind: What it connects to: `api`, `balance`, `websocket`, `database` or a user's own word.
-        previous: The state that was left.
-        state: The state that it is in now.
-        why: What led there, in words.
-    """
-
-    kind: str
-    previous: ConnectionState
-    state: ConnectionState
-    why: str
-
-    def text(self) -> str:
-        """Return the log line."""
-        return f"{self.kind} {self.previous} -> {self.state}" + (f": {self.why}" if self.why else "")
-
-
-_STATES: WeakKeyDictionary[Runtime, dict[str, ConnectionState]] = WeakKeyDictionary()
-"""Where each connection was left, so that the next incarnation's first event tells no untruth about it."""
 
 
 class Connection(Actor):
@@ -156,9 +130,8 @@ class Connection(Actor):
 
     async def run(self) -> None:
         """Hold one link after the other, until one is lost or the actor is stopped."""
-        states = _STATES.setdefault(self.context.runtime, {})
-        last = states.get(self.context.path, ConnectionState.CLOSED)
-        link = self._link = Link(self.max_check_failures, last if last in RESTING else ConnectionState.CLOSED)
+        left = links_of(self.context.runtime).left(self.context.path)
+        link = self._link = Link(self.max_check_failures, left)
         while True:
             await self.context.resumed()
             await self._hold(link)
@@ -267,7 +240,6 @@ class Connection(Actor):
         if previous is None:
             return
         context = self.context
-        _STATES[context.runtime][context.path] = link.state
         context.post(
             ConnectionChanged(
                 time=context.now(), path=context.path, kind=self.kind, previous=previous, state=link.state, why=why

@@ -215,7 +215,7 @@ class Context:
         ask.done(value)
 
     def _at_hand(self, verb: str) -> Any:
-        message = self._alive().current
+        message = self._alive().at_hand()
         if message is NOTHING:
             text = f"{verb}() needs a message at hand: call it while receive() handles one"
             raise RuntimeError(text)

@@ -128,7 +128,7 @@ class Child(_Frozen):
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "options", options)
-        object.__setattr__(self, "is_function", _is_async(start))
+        object.__setattr__(self, "is_function", not isinstance(start, type) and _is_async(start))
 
     def __repr__(self) -> str:
         """Return name and factory."""

@@ -556,3 +556,41 @@ async def test_time_spent_connecting_is_no_uptime(journal: Journal, autojump_clo
         await trio.sleep(650)
 
         assert [event.failures for event in seen.of(ChildRestarting)] == [1, 2]
+
+
+# -- what its supervisor does to it while it is down -----------------------------------
+
+
+async def test_a_connection_that_is_parked_has_failed(journal: Journal, autojump_clock: MockClock) -> None:
+    """Nobody is there to say so any more, so it is said for it; a hand brings it back."""
+    child = {"max_failures": 1, "on_give_up": "park", "unpark_after": None}
+    refused = OSError("refused")
+    async with running(journal, connect=in_turn(refused, refused, None), child=child) as (runtime, seen):
+        await seen.becomes(ConnectionState.FAILED)
+        assert seen.of(ConnectionChanged)[-1].why == "OSError: refused"
+
+        await runtime.restart_child(PATH)
+        await seen.becomes(ConnectionState.OPERATIONAL)
+
+        assert seen.moves[-3:] == ["cooldown -> failed", "failed -> connecting", "connecting -> operational"]
+
+
+async def test_a_connection_that_is_stopped_while_it_waits_is_closed(
+    journal: Journal, autojump_clock: MockClock
+) -> None:
+    async with running(journal, connect=raises(OSError("refused"))) as (runtime, seen):
+        await trio.sleep(1)
+        await runtime.stop_child(PATH)
+
+        assert seen.moves[-1] == "cooldown -> closed"
+
+
+async def test_a_connection_that_is_stopped_while_it_holds_is_closed_once(
+    journal: Journal, autojump_clock: MockClock
+) -> None:
+    async with running(journal) as (runtime, seen):
+        await trio.sleep(1)
+        await runtime.stop_child(PATH)
+        await runtime.delete_child(PATH)
+
+        assert seen.moves[2:] == ["operational -> closed"]

@@ -350,7 +350,7 @@ async def test_child_that_adds_a_sibling_while_the_boot_goes_on() -> None:
 @GROUPS
 @pytest.mark.parametrize("restart", ["permanent", "temporary"])
 async def test_dynamic_start_is_overtaken_by_its_group(probe: Probe, strategy: Any, restart: Any) -> None:
-    """A newcomer is a member while it starts: its start is cut and begun again, or, a temporary one, gone and told so."""
+    """A newcomer is a member while it starts: its start is begun again, or, a temporary one, gone and told so."""
     probe.plan("n", Script(start_takes=5), Script(start_takes=5))
     answers: list[object] = []
 

@@ -1,5 +1,6 @@
 """`ask`: one answer, or one reason why there is none, and never somebody else's."""
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -729,3 +730,55 @@ async def bring_to(runtime: Any, state: str) -> None:
     await settle()
     expected = "failed" if state == "parked" else state
     assert node(runtime, "/bot/a").state == expected
+
+
+async def test_ask_of_oneself_while_starting_is_caught(autojump_clock: MockClock) -> None:
+    """No message is served before `started` is over, so one that asks its own actor would wait for itself."""
+    seen: list[tuple[object, float]] = []
+
+    @attrs.define
+    class Starts(Actor):
+        async def started(self) -> None:
+            seen.append(await timed(self.context.ref.ask("question")))
+
+        def receive(self, message: object) -> object:
+            return message
+
+    async with bot(child("a", Starts)):
+        await trio.sleep(10)
+
+    [(error, took)] = seen
+    assert isinstance(error, AskCycleError)
+    assert took == 0.0
+
+
+async def test_function_actors_that_ask_each_other_are_caught(autojump_clock: MockClock) -> None:
+    """A function that asks while it has a message at hand waits like a handler: a cycle through it is caught."""
+    seen: list[object] = []
+
+    async def serve(other: str, context: Context) -> None:
+        async for _ in context.messages():
+            try:
+                context.reply(await context.lookup(other).ask("question", timeout=60))
+            except AskCycleError as error:
+                seen.append(error)
+                context.reply("caught")
+
+    async with bot(child("a", partial(serve, "b")), child("b", partial(serve, "a"))) as runtime:
+        answer, took = await timed(runtime.ref("/bot/a").ask("question"))
+
+    assert (answer, took, len(seen)) == ("caught", 0.0, 1)
+
+
+async def test_sync_handler_that_returns_an_awaitable_is_told_so(autojump_clock: MockClock) -> None:
+    """A plain `receive` that returns a coroutine has forgotten its `async`: a TypeError that says so."""
+
+    async def answer() -> str:
+        return "never awaited"
+
+    async with bot(child("a", Puppet)) as runtime:
+        with pytest.raises(ActorDiedError) as died:
+            await runtime.ref("/bot/a").ask(lambda _: answer())
+
+    assert isinstance(died.value.__cause__, TypeError)
+    assert "async def" in str(died.value.__cause__)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import attrs
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -222,3 +223,32 @@ async def test_children_drain_in_reverse_order_one_by_one(autojump_clock: MockCl
 
     assert (first, second) == (["told"], [0, 1])
     assert took == 2.0
+
+
+@pytest.mark.parametrize("how", ["ask", "send", "tell"])
+async def test_last_words_in_cleanup_reach_an_earlier_sibling(autojump_clock: MockClock, how: str) -> None:
+    """The stop goes in reverse order, so that a child may still use those that were started before it."""
+    got: list[str] = []
+
+    @attrs.define
+    class Writer(Actor):
+        def receive(self, message: str) -> str:
+            got.append(message)
+            return "written"
+
+    @attrs.define
+    class Strategy(Actor):
+        async def stopping(self, reason: object) -> None:
+            writer = self.context.lookup("writer")
+            if how == "ask":
+                got.append(await writer.ask("last words"))
+            elif how == "send":
+                await writer.send("last words")
+            else:
+                writer.tell("last words")
+
+    async with bot(child("writer", Writer, drain=1.0), child("strategy", Strategy)) as runtime:
+        await runtime.stop()
+
+    assert got == (["last words", "written"] if how == "ask" else ["last words"])
+    assert runtime.dead_letters == 0

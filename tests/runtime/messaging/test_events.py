@@ -362,3 +362,37 @@ async def test_reader_may_act_on_the_runtime(autojump_clock: MockClock) -> None:
         await settle()
 
         assert node(runtime, "/bot/a").state == "stopped"
+
+
+async def test_two_readers_of_one_stream_are_refused(autojump_clock: MockClock) -> None:
+    """A stream is read by one task; for a second one it is a `RuntimeError`, not a race."""
+    seen: list[str] = []
+    async with bot(child("a", Puppet)) as runtime, trio.open_nursery() as nursery:
+        with runtime.events(ErrorReported) as stream:
+
+            async def read() -> None:
+                try:
+                    async for event in stream:
+                        seen.append(type(event).__name__)  # noqa: PERF401  # kept when the read ends in an error
+                except RuntimeError:
+                    seen.append("refused")
+
+            nursery.start_soon(read)
+            await settle()
+            nursery.start_soon(read)
+            await settle()
+            await runtime.ref("/bot/a").ask(report(ValueError("one")))
+            await settle()
+
+    assert seen == ["refused", "ErrorReported"]
+
+
+async def test_stream_without_with_can_be_read(autojump_clock: MockClock) -> None:
+    """A stream listens from the call on: what happens before the first read is not lost."""
+    async with bot(child("a", Puppet)) as runtime:
+        stream = runtime.events(ErrorReported)
+        await runtime.ref("/bot/a").ask(report(ValueError("early")))
+        events = await caught(stream)
+        stream.close()
+
+    assert sequence(events) == ["ErrorReported"]

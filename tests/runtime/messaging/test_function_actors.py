@@ -7,7 +7,17 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from duenna import Actor, ActorDiedError, Backoff, ChildExited, Context, Mailbox, MailboxFullError, StartFailedError
+from duenna import (
+    Actor,
+    ActorDiedError,
+    Backoff,
+    ChildExited,
+    Context,
+    Mailbox,
+    MailboxFullError,
+    Reply,
+    StartFailedError,
+)
 
 from .support import BoomError, Puppet, bot, caught, child, crash, node, parrot, settle, timed
 
@@ -339,3 +349,79 @@ async def test_class_actor_and_function_talk(autojump_clock: MockClock) -> None:
         await settle()
 
     assert got == ["from the class"]
+
+
+async def test_read_that_was_cancelled_takes_no_message(autojump_clock: MockClock) -> None:
+    """A function may wait for a message with a deadline of its own: what it did not get, it gets next time."""
+    got: list[int] = []
+    idle = [0]
+
+    async def serve(context: Context) -> None:
+        messages = context.messages()
+        while True:
+            with trio.move_on_after(0.001) as scope:
+                got.append(await anext(messages))
+            idle[0] += scope.cancelled_caught
+
+    async with bot(child("a", serve)) as runtime:
+        for number in range(2_000):
+            runtime.ref("/bot/a").tell(number)
+            await trio.sleep(0.001 if number % 3 else 0.0005)
+        await trio.sleep(1)
+
+    assert got == list(range(2_000))
+    assert idle[0] > 100
+
+
+async def test_function_actor_stashes_and_defers(autojump_clock: MockClock) -> None:
+    """A question that was put aside or deferred is not unanswered: its asker waits."""
+
+    async def serve(context: Context) -> None:
+        is_open = False
+        async for message in context.messages():
+            if message == "open":
+                is_open = True
+                context.unstash_all()
+            elif message == "defer":
+                reply = context.defer_reply()
+                context.start_soon(answer_later, reply)
+            elif is_open:
+                context.reply(message)
+            else:
+                context.stash()
+
+    async def answer_later(reply: Reply) -> None:
+        await trio.sleep(1)
+        reply.send("deferred")
+
+    async with bot(child("a", serve)) as runtime, trio.open_nursery() as nursery:
+        results: dict[str, tuple[object, float]] = {}
+
+        async def ask(message: str) -> None:
+            results[message] = await timed(runtime.ref("/bot/a").ask(message))
+
+        nursery.start_soon(ask, "stashed")
+        nursery.start_soon(ask, "defer")
+        await trio.sleep(2)
+        runtime.ref("/bot/a").tell("open")
+
+    assert results == {"stashed": ("stashed", 2.0), "defer": ("deferred", 1.0)}
+
+
+async def test_break_and_read_again(autojump_clock: MockClock) -> None:
+    """Leaving the loop and beginning another loses nothing."""
+    got: list[int] = []
+
+    async def serve(context: Context) -> None:
+        while True:
+            async for message in context.messages():
+                got.append(message)
+                if message % 3 == 0:
+                    break
+
+    async with bot(child("a", serve)) as runtime:
+        for number in range(100):
+            runtime.ref("/bot/a").tell(number)
+        await settle()
+
+    assert got == list(range(100))

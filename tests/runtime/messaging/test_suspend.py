@@ -9,12 +9,14 @@ from trio.testing import MockClock
 
 from duenna import (
     Actor,
+    Backoff,
     ChildResumed,
     ChildStateError,
     ChildSuspended,
     Context,
     Mailbox,
     MailboxFullError,
+    Supervisor,
     UnknownPathError,
 )
 
@@ -217,3 +219,47 @@ async def test_inline_ask_does_not_pass_a_suspension(autojump_clock: MockClock) 
         await runtime.ref("/bot/b").ask(nap(1))
 
         assert got == []
+
+
+async def test_suspension_outlives_a_restart(autojump_clock: MockClock) -> None:
+    """An operator's suspension is his to end: a crash of the body, and the restart after it, do not."""
+    got: list[Any] = []
+
+    @attrs.define
+    class Fragile(Actor):
+        async def run(self) -> None:
+            await trio.sleep(1 if self.context.incarnation == 1 else 1_000)
+            raise ValueError
+
+        def receive(self, message: object) -> None:
+            got.append(message)
+
+    async with bot(child("a", Fragile, backoff=Backoff.none())) as runtime:
+        await runtime.suspend("/bot/a")
+        runtime.ref("/bot/a").tell("held")
+        await trio.sleep(5)
+        restarted, held = node(runtime, "/bot/a"), list(got)
+        await runtime.resume("/bot/a")
+        await settle()
+
+    assert (restarted.incarnation, restarted.suspended, held) == (2, True, [])
+    assert got == ["held"]
+
+
+async def test_suspending_a_supervisor_holds_all_below_it(autojump_clock: MockClock) -> None:
+    """`suspend` of a supervisor suspends its children, and theirs; `resume` lets them all go."""
+    got: list[Any] = []
+    sub = Supervisor(
+        "sub", [child("a", lambda: Recorder(got)), Supervisor("deep", [child("b", lambda: Recorder(got))])]
+    )
+    async with bot(sub, child("c", lambda: Recorder(got))) as runtime:
+        await runtime.suspend("/bot/sub")
+        for path in ("/bot/sub/a", "/bot/sub/deep/b", "/bot/c"):
+            runtime.ref(path).tell(path)
+        await settle()
+        held = list(got)
+        await runtime.resume("/bot/sub")
+        await settle()
+
+    assert held == ["/bot/c"]
+    assert sorted(got) == ["/bot/c", "/bot/sub/a", "/bot/sub/deep/b"]
