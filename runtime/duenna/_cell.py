@@ -97,6 +97,9 @@ class Cell(Ref):
         """Yield the cell and all below it."""
         yield self
 
+    def let_go_below(self) -> None:
+        """Let go whoever waits for a child of this one: only a supervisor has any."""
+
     @property
     def ready_value(self) -> Any:
         """What the present incarnation passed to ``context.ready(value)``."""
@@ -327,10 +330,7 @@ class Cell(Ref):
             self.schedule()
         elif self.gate == SLOW:
             more = self.more
-            if more.times is None:
-                self.stamp()
-            elif not isinstance(queue, LatestQueue):
-                more.times.append(self.node.runtime.now())
+            self.stamp()
             if more.reader is not None and not more.is_suspended:
                 task, more.reader = more.reader, None
                 trio.lowlevel.reschedule(task)
@@ -422,8 +422,13 @@ class Cell(Ref):
     def stamp(self) -> None:
         """Begin to note when messages come: from now on they may have to wait."""
         more = self.more
-        if more.times is None and not isinstance(self.queue, LatestQueue):
-            more.times = deque([self.node.runtime.now()] * len(self.queue or ()))
+        if isinstance(self.queue, LatestQueue):
+            return
+        if more.times is None:
+            more.times = deque()
+        missing = len(self.queue or ()) - len(more.times)
+        if missing > 0:
+            more.times.extend([self.node.runtime.now()] * missing)
 
     def count_served(self, count: int) -> None:
         """Count messages that were taken out; let waiting senders in."""

@@ -76,10 +76,13 @@ def restart_child(manager: "Manager", promise: Promise, name: str) -> None:
     more.is_held = False
     more.calls.append(promise)
     if cell.state in _DOWN:
-        more.fallback = partial(_back_down, manager, was=cell.state)
         manager.restarts.forgive(cell)
-        manager.cancel_due(cell)
-        manager.life.start(cell)
+        if manager.sweeper.takes(cell):
+            manager.sweeper.hurry()
+        else:
+            more.fallback = partial(_back_down, manager, was=cell.state)
+            manager.cancel_due(cell)
+            manager.life.start(cell)
     elif manager.sweeper.will_start(cell):
         manager.sweeper.hurry()
     elif cell.state is ChildState.RUNNING:

@@ -175,7 +175,7 @@ class Dispatcher:
         now = self._clock.current_time
         start = now()
         left = _MOST_MESSAGES
-        check = left - _CLOCK_EVERY
+        check = left - min(_CLOCK_EVERY, self._limit)
         while ready and left > 0 and not self._is_closed:
             cell = ready.popleft()
             cell.queued = False
@@ -207,7 +207,7 @@ class Dispatcher:
                 self._adapt(seconds, _MOST_MESSAGES - left)
                 if seconds > _MOST_SECONDS:
                     break
-                check = left - _CLOCK_EVERY
+                check = left - min(_CLOCK_EVERY, self._limit)
         return None
 
     async def _see_through(self, worker: Worker, cell: "Cell", blocked: Blocked, context: Context) -> bool:

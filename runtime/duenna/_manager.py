@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import trio
+from loguru import logger
 from trio.lowlevel import cancel_shielded_checkpoint, current_task, reschedule, wait_task_rescheduled
 
 from duenna import events
@@ -21,7 +22,8 @@ from duenna._life import NORMAL, Life
 from duenna._promise import Promise
 from duenna._restarts import Restarts
 from duenna._sweep import Sweeper
-from duenna.errors import StoppedError
+from duenna._text import describe
+from duenna.errors import GaveUpError, StoppedError
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.machines.verdict import RestartType
 from duenna.spec import ReadyMode
@@ -83,9 +85,24 @@ class Manager:
             task, self._task = self._task, None
             reschedule(task)
 
-    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
-        """Serve the inbox until every child has ended."""
+        """Serve the inbox until every child has ended; then let go whoever still waits for an answer."""
+        try:
+            await self._serve()
+        finally:
+            self.phase = Phase.ENDED
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Fail every call that waits for this supervisor, or for one below it that will not be started."""
+        for promise in tuple(self._calls):
+            promise.fail(StoppedError(self.node.path))
+        for cell in self.node.children.values():
+            self.restarts.let_go(cell)
+            cell.let_go_below()
+
+    @trio.lowlevel.enable_ki_protection
+    async def _serve(self) -> None:
         timers = self.node.runtime.timers
         inbox = self._inbox
         args: tuple[Any, ...] = ()
@@ -93,9 +110,12 @@ class Manager:
         while not self.has_ended:
             timers.fire_due()
             self.now = self.node.runtime.now()
-            for _ in range(min(len(inbox), _SLICE)):
-                call, args = inbox.popleft()
-                call(*args)
+            try:
+                for _ in range(min(len(inbox), _SLICE)):
+                    call, args = inbox.popleft()
+                    call(*args)
+            except Exception as exc:  # noqa: BLE001  # a defect of ours: still stop in order, and say so
+                self._break_down(exc)
             args = ()  # a crash that stays here would keep its frames, and so its actor, alive
             if self.has_ended:
                 break
@@ -106,8 +126,15 @@ class Manager:
             else:
                 self._task = current_task()
                 await wait_task_rescheduled(self._abort)
-        for promise in tuple(self._calls):
-            promise.fail(StoppedError(self.node.path))
+
+    def _break_down(self, error: Exception) -> None:
+        """End the supervisor because the manager itself failed; if it fails at that too, the error leaves."""
+        logger.opt(exception=error).critical("{}: the supervisor failed, this is a defect of duenna", self.node.path)
+        failure = GaveUpError(self.node.path, f"the supervisor itself failed: {describe(error)}")
+        failure.__cause__ = error
+        if self.is_ending:
+            raise failure
+        self.end(failure)
 
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._task = None
@@ -251,11 +278,13 @@ class Manager:
 
     def reset(self, cell: Cell) -> None:
         """Set a child that was stopped with its group, or with everything, back to wait for its start."""
-        self.restarts.fail_calls_stopped(cell)
         is_temporary = cell.spec.options.restart is RestartType.TEMPORARY
         if is_temporary and not self.is_ending and not self.sweeper.is_trigger(cell):
             self.remove(cell)
-        elif cell.extra is not None and cell.extra.is_held:
+            return
+        if not self.will_start(cell):
+            self.restarts.let_go(cell)
+        if cell.extra is not None and cell.extra.is_held:
             self.hold(cell)
         else:
             cell.state = after(cell.state, Step.RESET)
@@ -264,7 +293,7 @@ class Manager:
 
     def hold(self, cell: Cell) -> None:
         """Keep a child down until an operator starts it; a temporary one goes for good."""
-        self.restarts.fail_calls_stopped(cell)
+        self.restarts.let_go(cell)
         if cell.spec.options.restart is RestartType.TEMPORARY and not self.is_ending:
             self.remove(cell)
             return
@@ -280,6 +309,7 @@ class Manager:
         runtime = self.node.runtime
         cell.state = after(cell.state, Step.REMOVE)
         bury_below(cell, "it is removed")
+        self.restarts.let_go(cell)
         if self.node.children.get(cell.name) is cell:
             del self.node.children[cell.name]
         for one in cell.walk():

@@ -45,6 +45,10 @@ class Node(Cell):
         """The supervisor's path."""
         return self.prefix
 
+    def let_go_below(self) -> None:
+        """Let go whoever waits for a child of this supervisor."""
+        self.manager.let_go()
+
     def _why_dead(self) -> str:
         return "it is a supervisor: it reads no messages"
 

@@ -13,10 +13,13 @@ from duenna.machines.hints import retry_after
 from duenna.machines.intensity import IntensityWindow
 from duenna.machines.lifecycle import ALIVE, ChildState, Step, after
 from duenna.machines.plan import Strategy
-from duenna.machines.verdict import Fate, OnGiveUp, ends_supervisor, fate
+from duenna.machines.verdict import AutoShutdown, Fate, OnGiveUp, ends_supervisor, fate
 
 if TYPE_CHECKING:
     from duenna._manager import Manager
+
+
+_UP = ALIVE | {ChildState.BACKOFF, ChildState.PENDING}
 
 
 class Restarts:
@@ -29,6 +32,7 @@ class Restarts:
         self._runtime = manager.node.runtime
         spec = manager.node.spec
         self._newborn: Cell | None = None
+        self._witness: Cell | None = None
         self._newborn_error: BaseException | None = None
         self.window = IntensityWindow(spec.intensity, spec.period)
 
@@ -67,10 +71,24 @@ class Restarts:
             bury_below(cell, "it is finished")
         if not cell.spec.options.significant:
             return
-        others = (c for c in self._node.children.values() if c is not cell and c.spec.options.significant)
-        alive = (c.state in ALIVE or c.state in {ChildState.BACKOFF, ChildState.PENDING} for c in others)
-        if ends_supervisor(self._node.spec.auto_shutdown, alive):
+        rule = self._node.spec.auto_shutdown
+        if ends_supervisor(rule, others_alive=rule is AutoShutdown.ALL and self._is_another_up(cell)):
             self._manager.end(None)
+
+    def _is_another_up(self, cell: Cell) -> bool:
+        """Return whether another significant child is up, or about to be.
+
+        The one that was found last time is asked first, so that all of them ending one after
+        the other costs one scan, not one each.
+        """
+        witness = self._witness
+        if witness is not None and witness is not cell and witness.state in _UP:
+            return True
+        for other in self._node.children.values():
+            if other is not cell and other.spec.options.significant and other.state in _UP:
+                self._witness = other
+                return True
+        return False
 
     def _restart(self, cell: Cell, reason: str | BaseException, uptime: float) -> None:
         manager = self._manager
@@ -153,7 +171,8 @@ class Restarts:
     def _unpark(self, cell: Cell, incarnation: int) -> None:
         if cell.incarnation == incarnation and cell.state is ChildState.FAILED and not self._manager.is_ending:
             self.forgive(cell)
-            self._manager.life.start(cell)
+            if not self._manager.sweeper.takes(cell):
+                self._manager.life.start(cell)
 
     def forgive(self, cell: Cell) -> None:
         """Forget the failures of *cell*."""
@@ -187,12 +206,17 @@ class Restarts:
         for call in calls:
             call.fail(self._start_error(cell, reason))
 
-    def fail_calls_stopped(self, cell: Cell) -> None:
-        """Fail whoever waits for *cell* to become ready, if it was stopped and will not be started."""
-        if cell.extra is not None and cell.extra.calls and not self._manager.will_start(cell):
-            calls, cell.extra.calls = cell.extra.calls, []
-            for call in calls:
-                call.fail(self._stopped_error(cell))
+    def let_go(self, cell: Cell) -> None:
+        """Let go whoever waits for *cell* to become ready, which it will not, or to end, which it has."""
+        extra = cell.extra
+        if extra is None:
+            return
+        calls, extra.calls = extra.calls, []
+        for call in calls:
+            call.fail(self._stopped_error(cell))
+        enders, extra.enders = extra.enders, []
+        for call in enders:
+            call.done()
 
     def _stopped_error(self, cell: Cell) -> Exception:
         if self._manager.is_ending:

@@ -1,13 +1,13 @@
 """``run``: a bot's whole main loop, with signals and a forced end."""
 
 import os
+import queue
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from math import inf
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import trio
 from loguru import logger
@@ -79,58 +79,71 @@ async def _main(
 
 
 class _Force:
-    """Ends the process from a thread when the ordered stop takes too long, or a second signal comes."""
+    """Ends the process from a thread when the ordered stop takes too long, or a second signal comes.
+
+    What happens reaches the thread through a queue whose ``put`` may interrupt itself, as a
+    signal handler does.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._token = trio.lowlevel.current_trio_token()
-        self._wall = type(runtime.clock).__name__ == "SystemClock"
-        self._signal = 0
-        self._stopping = threading.Event()
-        self._over = threading.Event()
-        self._ended = False
-        self._limit = inf
+        self._is_wall = type(runtime.clock).__name__ == "SystemClock"
+        self._news: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Stop in order at the first signal, at once at the second."""
-        if self._signal:
-            self._ended = False
-            self._over.set()
-        else:
-            self._signal = number
-            self._lose_patience()  # here: the loop may be blocked, and never get to it
-            self._token.run_sync_soon(self._runtime.request_stop, signal.Signals(number).name)
+        name = signal.Signals(number)
+        self._news.put(name)
+        self._token.run_sync_soon(self._runtime.request_stop, name.name)
 
     async def arm(self) -> None:
-        """Take the time that the stop may take, when it begins."""
+        """Begin to count the time that the stop may take when it begins without a signal."""
         await self._runtime.stopping.wait()
-        self._lose_patience()
-
-    def _lose_patience(self) -> None:
-        """Begin to count the time that the stop may take; the first call stands."""
-        if not self._stopping.is_set():
-            self._limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
-            self._stopping.set()
-
-    def watch(self) -> None:
-        """Wait for the end; force it when it does not come."""
-        while not self._stopping.wait():
-            pass
-        if self._signal:  # said from here, for the loop may be blocked
-            logger.warning("{}: stopping in order, a second one forces the end", signal.Signals(self._signal).name)
-        timeout = self._limit if self._wall and self._limit < threading.TIMEOUT_MAX else None
-        in_time = self._over.wait(timeout)
-        if self._ended:
-            return
-        _log(self._runtime.report, still=[cell.path for cell in _alive(self._runtime)])
-        logger.complete()
-        os._exit(128 + self._signal if in_time else EXIT_OVERRAN)
+        self._news.put(None)
 
     def end(self) -> None:
         """The runtime has ended by itself."""
-        self._ended = True
-        self._stopping.set()
-        self._over.set()
+        self._news.put(_ENDED)
+
+    def watch(self) -> None:
+        """Wait for the end; force it when it does not come."""
+        first = self._news.get()
+        while first is not _ENDED:
+            if first is not None:
+                _unhurried(logger.warning, f"{first.name}: stopping in order, a second one forces the end")
+            limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
+            try:
+                second = self._next(limit if self._is_wall and limit < threading.TIMEOUT_MAX else None, first)
+            except queue.Empty:
+                self._force(EXIT_OVERRAN)
+            if second is _ENDED:
+                return
+            if first is not None and second is not None:
+                self._force(128 + second)
+            first = second
+
+    def _next(self, timeout: float | None, first: signal.Signals | None) -> signal.Signals | None:
+        """Return the next news that changes something; after a signal, that the stop has begun does not."""
+        while (news := self._news.get(timeout=timeout)) is None and first is not None:
+            pass
+        return news
+
+    def _force(self, status: int) -> NoReturn:
+        try:
+            _unhurried(_log, self._runtime.report, [cell.path for cell in _alive(self._runtime)])
+        finally:
+            os._exit(status)
+
+
+_ENDED: Any = object()
+
+
+def _unhurried(call: Callable[..., object], *args: object) -> None:
+    """Make a call that logs, but wait for it only so long: a sink may hang, and hold the lock of all logging."""
+    thread = threading.Thread(target=call, args=args, daemon=True)
+    thread.start()
+    thread.join(_GRACE)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class Sweep:
     timer: "Alarm | None" = None
     position: int = 0
     fresh: set[Cell] = attrs.field(factory=set[Cell])
+    stuck: list[tuple[Cell, int]] = attrs.field(factory=list[tuple[Cell, int]])
     members: frozenset[Cell] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -125,6 +126,15 @@ class Sweeper:
         """Return whether a sweep has *cell* on its list of those to start."""
         return self._sweep is not None and cell in self._sweep.starts[self._sweep.position :]
 
+    def takes(self, cell: Cell) -> bool:
+        """Take a child that is down, and shall start now, along with the group that is about to start; say so."""
+        sweep = self._sweep
+        if sweep is None or sweep.phase is Phase.STARTING or not self.will_start(cell):
+            return False
+        self._manager.cancel_due(cell)
+        cell.state = after(cell.state, Step.RESET)
+        return True
+
     def is_trigger(self, cell: Cell) -> bool:
         """Return whether the group that is being restarted is *cell*'s own."""
         return self._sweep is not None and self._sweep.trigger is cell
@@ -182,12 +192,14 @@ class Sweeper:
                 self._manager.cancel_due(cell)
             if cell.state is ChildState.FINISHED and sweep.kind is Kind.GROUP:
                 cell.state = after(cell.state, Step.RESET)
+        if cell.state in ALIVE:
+            sweep.stuck.append((cell, cell.incarnation))
         sweep.stops.pop()
         return True
 
     def _stopped(self, sweep: Sweep) -> bool:
-        if any(cell.state in ALIVE for cell in self._node.children.values() if cell in sweep.members):
-            return False  # one that is stuck: nothing is started beside it, and nothing ends before it
+        if any(cell.state in ALIVE and cell.incarnation == old for cell, old in sweep.stuck):
+            return False  # nothing is started beside one that is stuck, and nothing ends before it
         if sweep.kind is Kind.END:
             self._sweep = None
             self._manager.ended()

@@ -2,13 +2,15 @@
 
 _MOST = 500
 _MOST_CAUSES = 4
+_DEEPEST = 2
 
 
 def describe(error: BaseException) -> str:
     """Return *error* as one line: type, text, and the causes that the text hides.
 
     At most 500 characters. Many libraries raise with an empty text and put what happened
-    into the cause, so the first few causes are named as well.
+    into the cause, so the first few causes are named as well, and the first few members of
+    groups, two levels deep.
     """
     if error.__cause__ is None and error.__context__ is None:
         return _cut(_one(error))
@@ -22,15 +24,15 @@ def describe(error: BaseException) -> str:
     return _cut(" <- ".join(parts))
 
 
-def _one(error: BaseException) -> str:
+def _one(error: BaseException, depth: int = 0) -> str:
     name = type(error).__qualname__
     try:
         text = str(error)
-    except Exception as exc:  # noqa: BLE001  # a broken __str__ must not hide the error it belongs to
+    except BaseException as exc:  # noqa: BLE001  # a broken __str__ must not hide the error it belongs to
         text = f"<its __str__ raised {type(exc).__name__}>"
     text = " ".join(_cut(text).split())
-    if isinstance(error, BaseExceptionGroup):
-        text = f"{text}: " + "; ".join(_one(member) for member in error.exceptions[:_MOST_CAUSES])
+    if isinstance(error, BaseExceptionGroup) and depth < _DEEPEST:
+        text = f"{text}: " + "; ".join(_one(member, depth + 1) for member in error.exceptions[:_MOST_CAUSES])
     return f"{name}: {text}" if text else name
 
 

@@ -79,24 +79,22 @@ def turn_async(cell: "Cell", limit: int) -> Blocked | None:
 
 
 async def _several(cell: "Cell", message: Any, limit: int) -> None:
-    """Serve *message* and what comes after it."""
+    """Serve *message* and what comes after it; each is counted as it is handed out, for any may block for long."""
     queue = cell.queue
     receive = cell.actor.receive
     done = 1
-    try:
-        while True:
-            if message.__class__ in ENVELOPES:
-                if message.is_wanted(cell.incarnation):
-                    cell.answer(message, await receive(message.message))
-            else:
-                await receive(message)
-            if not queue or done >= limit or not cell.serves:
-                break
-            message = cell.current = queue.popleft()
-            done += 1
-        cell.current = NOTHING
-    finally:
-        cell.count_served(done)
+    while True:
+        cell.count_served(1)
+        if message.__class__ in ENVELOPES:
+            if message.is_wanted(cell.incarnation):
+                cell.answer(message, await receive(message.message))
+        else:
+            await receive(message)
+        if not queue or done >= limit or not cell.serves:
+            break
+        message = cell.current = queue.popleft()
+        done += 1
+    cell.current = NOTHING
 
 
 def checked(result: object) -> object:

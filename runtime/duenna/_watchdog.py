@@ -8,7 +8,7 @@ off under a virtual clock, which has no wall time to be late by.
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ class _Watchdog:
 
     def _report(self) -> None:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001  # the documented way to another thread's stack
-        actor = _actor_of(frame)
+        actor = _actor_of(frame, self._runtime.askers)
         stack = "".join(traceback.format_stack(frame, _DEEPEST)) if frame is not None else ""
         bus = self._runtime.bus
         event = events.LoopBlocked(
@@ -85,19 +85,26 @@ class _Watchdog:
         self._token.run_sync_soon(bus.offer, event)
 
 
-def _actor_of(frame: FrameType | None) -> str:
+def _actor_of(frame: FrameType | None, askers: Mapping[Any, Any]) -> str:
     """Return the path of the actor whose code the stack is in, empty if it is none's."""
     while frame is not None:
-        owner: Any = None
-        if frame.f_code in _CELL_FRAMES:
-            owner = frame.f_locals.get("cell")
-        elif frame.f_code.co_name == "unrolled_run":
-            owner = frame.f_locals.get("task")
-            name = str(getattr(owner, "name", ""))
-            return name.split(" ", maxsplit=1)[0] if name.startswith("/") else ""
-        if owner is not None:
-            return str(owner.path)
+        if frame.f_code in _CELL_FRAMES and (cell := frame.f_locals.get("cell")) is not None:
+            return str(cell.path)
+        if frame.f_code.co_name == "unrolled_run":
+            return _owner_of(frame.f_locals.get("task"), askers)
         frame = frame.f_back
+    return ""
+
+
+def _owner_of(task: Any, askers: Mapping[Any, Any]) -> str:
+    """Return the path of the actor that *task*, or a task above it, belongs to."""
+    while task is not None:
+        part = askers.get(task)
+        if part is not None and part.cell is not None:
+            return str(part.cell.path)
+        if task.name.startswith("/"):
+            return str(task.name).split(" ", maxsplit=1)[0]
+        task = task.parent_nursery.parent_task if task.parent_nursery is not None else None
     return ""
 
 

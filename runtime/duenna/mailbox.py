@@ -82,6 +82,14 @@ class Mailbox:
     overflow: Overflow = attrs.field(default=Overflow.FAIL, converter=_overflow)
     key: Callable[[Any], Hashable] | None = None
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a key that `latest` would not have given."""
+        if self.key is not None and (not callable(self.key) or self.overflow is not Overflow.DROP_OLDEST):
+            message = (
+                f"Mailbox: a key needs Mailbox.latest(key=...), got key={self.key!r} and overflow={self.overflow!s}"
+            )
+            raise ValueError(message)
+
     @classmethod
     def latest(cls, key: Callable[[Any], Hashable], capacity: int = 1000) -> Self:
         """Keep only the newest message of each key, in the order in which the keys came.

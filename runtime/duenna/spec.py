@@ -194,7 +194,7 @@ def _giving_up(  # noqa: PLR0917  # one argument per option
 _options = lru_cache(maxsize=1024, typed=True)(partial(_checked_options, "child"))
 
 
-@attrs.frozen(init=False, eq=False)
+@attrs.frozen(init=False, eq=False, repr=False)
 class Supervisor:
     """The recipe for a supervisor: its children, and what it does when one ends.
 
@@ -285,6 +285,10 @@ class Supervisor:
         for child in self.children:
             self.check_child(child)
 
+    def __repr__(self) -> str:
+        """Return the name and the number of children."""
+        return f"Supervisor({self.name!r}, {len(self.children)} children)"
+
     def check_child(self, child: "Child | Supervisor") -> None:
         """Refuse a child that contradicts this supervisor's options.
 
@@ -307,6 +311,10 @@ class Supervisor:
 
 
 def _children(owner: str, children: Iterable[Child | Supervisor]) -> tuple[Child | Supervisor, ...]:
+    given: object = children
+    if not isinstance(given, Iterable):
+        message = f"{owner}: children must be an iterable of Child or Supervisor, got {given!r}"
+        raise TypeError(message)
     specs = tuple(children)
     seen: set[str] = set()
     for spec in specs:

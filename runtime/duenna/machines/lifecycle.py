@@ -49,6 +49,7 @@ TRANSITIONS: dict[tuple[ChildState, Step], ChildState] = {
     (_S.BACKOFF, Step.START): _S.STARTING,
     (_S.BACKOFF, Step.RESET): _S.PENDING,
     (_S.STOPPED, Step.START): _S.STARTING,
+    (_S.STOPPED, Step.RESET): _S.PENDING,
     (_S.STOPPED, Step.REMOVE): _S.REMOVED,
     (_S.FINISHED, Step.START): _S.STARTING,
     (_S.FINISHED, Step.HOLD): _S.STOPPED,
@@ -56,6 +57,7 @@ TRANSITIONS: dict[tuple[ChildState, Step], ChildState] = {
     (_S.FINISHED, Step.REMOVE): _S.REMOVED,
     (_S.FAILED, Step.START): _S.STARTING,
     (_S.FAILED, Step.HOLD): _S.STOPPED,
+    (_S.FAILED, Step.RESET): _S.PENDING,
     (_S.FAILED, Step.REMOVE): _S.REMOVED,
 }
 """Every legal move; what is not here is a defect of the kernel.

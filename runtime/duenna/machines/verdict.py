@@ -1,6 +1,5 @@
 """What the end of a child means: restart types, auto-shutdown, and what giving up does."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -47,14 +46,14 @@ def fate(restart: RestartType, *, crashed: bool) -> Fate:
     return Fate.REMOVE if restart is RestartType.TEMPORARY else Fate.FINISH
 
 
-def ends_supervisor(rule: AutoShutdown, others_alive: Iterable[bool]) -> bool:
+def ends_supervisor(rule: AutoShutdown, *, others_alive: bool) -> bool:
     """Return whether a significant child that ended for good ends its supervisor.
 
     Args:
         rule: The supervisor's rule.
-        others_alive: For each other significant child, whether it is up or about to be
-            (one in backoff is).
+        others_alive: Whether another significant child is up or about to be (one in backoff
+            is); only `all` looks at it.
     """
     if rule is AutoShutdown.ALL:
-        return not any(others_alive)
+        return not others_alive
     return rule is AutoShutdown.ANY
