@@ -18,7 +18,7 @@ import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, wait_task_rescheduled
 
 from duenna._ask import Ask, refuse_cycle
-from duenna._dispatcher import IDLE, INLINE, MANY_CELLS, QUEUED, SLOW, trimmed
+from duenna._dispatcher import IDLE, MANY_CELLS, QUEUED, SLOW, trimmed
 from duenna._extra import Extra, Sender
 from duenna._letters import dead_letter, drop
 from duenna._turn import checked, turn_sync
@@ -52,6 +52,7 @@ class Cell(Ref):
         "extra",
         "gate",
         "incarnation",
+        "is_inline",
         "name",
         "node",
         "queue",
@@ -76,6 +77,7 @@ class Cell(Ref):
         self.started_at: float | None = None
         self.gate = SLOW
         self.serves = False
+        self.is_inline = False
         self.queued = False
         self.queue: Any = None
         self.actor: Any = None
@@ -190,7 +192,8 @@ class Cell(Ref):
         Returns:
             The answer; and None, or the ask if the handler crashed, answered by itself, or will later.
         """
-        self.gate = INLINE
+        self.gate = QUEUED
+        self.is_inline = True
         self.current = message
         self.received += 1
         try:
@@ -201,8 +204,10 @@ class Cell(Ref):
             if not isinstance(self.current, Ask):
                 self.current = Ask(self, message)
             ask: Ask = self.current
+            self.is_inline = False
             self.node.manager.turn_ended(self, None, trimmed(exc))
             return None, ask
+        self.is_inline = False
         made = None
         if self.current is not message:
             made, self.more.inline = self.more.inline, None
@@ -217,7 +222,7 @@ class Cell(Ref):
 
     def at_hand(self) -> Any:
         """Return the message that the handler is busy with; an ask that is served inline is made one now."""
-        if self.gate == INLINE and self.current is not NOTHING and not isinstance(self.current, Ask):
+        if self.is_inline and self.current is not NOTHING and not isinstance(self.current, Ask):
             self.current = self.more.inline = Ask(self, self.current)
         return self.current
 
@@ -353,7 +358,7 @@ class Cell(Ref):
 
     def schedule(self) -> None:
         """Queue the cell for its dispatcher."""
-        self.gate = QUEUED
+        self.gate = QUEUED if self.extra is None or not self.extra.is_draining else SLOW
         if not self.queued:
             self.queued = True
             dispatcher = self.node.dispatcher
@@ -387,7 +392,7 @@ class Cell(Ref):
         """Everything is handled: wait for the next message."""
         if not self.serves:
             return
-        self.gate = IDLE
+        self.gate = IDLE if self.extra is None or not self.extra.is_draining else SLOW
         if self.node.runtime.cell_count > MANY_CELLS and type(self.queue) is deque:
             self.queue = None  # an empty deque is twice the size of the rest of the cell
         if self.extra is not None:

@@ -105,6 +105,9 @@ def _restart_running(manager: "Manager", cell: "Cell") -> None:
 
 
 def _again(manager: "Manager", cell: "Cell") -> None:
+    if manager.is_ending:
+        manager.reset(cell)
+        return
     cell.state = after(cell.state, Step.RESET)
     manager.life.start(cell)
 

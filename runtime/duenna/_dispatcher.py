@@ -33,7 +33,7 @@ _MOST_MESSAGES = 2048
 _MOST_SECONDS = 0.0005
 _MOST_IN_A_TURN = 64
 _CLOCK_EVERY = 16
-IDLE, QUEUED, SLOW, INLINE = 0, 1, 2, 3
+IDLE, QUEUED, SLOW = 0, 1, 2
 """The gates of a cell; see there."""
 
 MANY_CELLS = 10_000

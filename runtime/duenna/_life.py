@@ -46,7 +46,9 @@ class Life:
     # -- starting --------------------------------------------------------------
 
     def start(self, cell: Cell) -> None:
-        """Begin a new incarnation of *cell*."""
+        """Begin a new incarnation of *cell*, unless the supervisor is ending."""
+        if self._manager.is_ending:
+            return
         cell.state = after(cell.state, Step.START)
         cell.incarnation += 1
         if cell.extra is not None and cell.extra.due is not None:
@@ -187,6 +189,7 @@ class Life:
         more = cell.more
         more.is_draining = True
         more.refuses = "it is stopping"
+        cell.gate = SLOW  # so that nothing new gets in; what is there is served
         self._request_stop(more)
         over = partial(self._manager.post, self._drain_over, cell, cell.incarnation, why)
         more.limit = self._runtime.timers.after(drain, over)

@@ -148,7 +148,7 @@ class Manager:
         Raises:
             StoppedError: The supervisor has ended, or ends first.
         """
-        if self.phase is Phase.ENDED or self.node.manager is not self:
+        if self.has_ended or self.node.manager is not self or not self.node.may_run():
             raise StoppedError(self.node.path)
         promise = Promise()
         self._calls[promise] = None

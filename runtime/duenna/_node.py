@@ -9,7 +9,7 @@ from duenna._cell import Cell
 from duenna._dispatcher import Dispatcher
 from duenna._manager import Manager
 from duenna.machines.failures import FailureCount
-from duenna.machines.lifecycle import ChildState, Step, after
+from duenna.machines.lifecycle import ALIVE, GONE, ChildState, Step, after
 from duenna.spec import Child, Supervisor
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class Node(Cell):
     def path(self) -> str:
         """The supervisor's path."""
         return self.prefix
+
+    def may_run(self) -> bool:
+        """Return whether the supervisor runs, or will when its turn at boot comes."""
+        if self.state is ChildState.PENDING:
+            return not self.runtime.is_over and self._above(GONE | {ChildState.FAILED, ChildState.BACKOFF}) == ""
+        return self.state in ALIVE
 
     def let_go_below(self) -> None:
         """Let go whoever waits for a child of this supervisor."""

@@ -106,8 +106,9 @@ class Sweeper:
             sweep.take_over(old)
         if old is not None and old.timer is not None:
             old.timer.cancel()
-        if old is not None and old.trigger is not None and old.trigger is not sweep.trigger:
-            self._manager.cancel_due(old.trigger)
+        trigger = old.trigger if old is not None else None
+        if trigger is not None and trigger is not sweep.trigger and trigger.state is ChildState.BACKOFF:
+            self._manager.cancel_due(trigger)
         self._sweep = sweep
         self.advance()
 

@@ -10,7 +10,7 @@ from duenna import (
 )
 
 from .probe import BoomError, Probe, Script
-from .support import ALL_UP, GROUPS, opened, settle, states
+from .support import ALL_UP, GROUPS, crashing, opened, settle, states
 
 
 async def test_c30_dynamic_child_takes_part_at_the_end_of_the_order(probe: Probe) -> None:
@@ -237,3 +237,21 @@ async def test_unparking_falls_into_a_groups_backoff(probe: Probe, strategy: Any
     assert seen == ALL_UP
     assert probe.overlaps == []
     assert probe.starts["b"] <= 3
+
+
+@GROUPS
+async def test_trigger_that_is_parked_while_its_group_starts(probe: Probe, strategy: Any) -> None:
+    """It crashes again and is parked, then a later member begins the next restart: its new round comes all the same."""
+    probe.plan("a", *crashing(1, 1))
+    probe.plan("b", Script(), Script(start_takes=5, start_error=BoomError))
+    children = [probe.child("a", max_failures=1, on_give_up="park", unpark_after=100), *probe.children("b c")]
+
+    async with opened(Supervisor("bot", children, strategy=strategy)) as runtime:
+        await trio.sleep(50)
+        before = states(runtime)
+        await trio.sleep(100)
+        after = states(runtime)
+
+    assert before == {"a": "failed", "b": "running", "c": "running"}
+    assert after == ALL_UP
+    assert probe.times("~", "a") == [0, 1, 102]

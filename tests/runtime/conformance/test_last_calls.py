@@ -232,3 +232,49 @@ async def test_c58_restart_child_overtaken_by_a_stop_is_answered(probe: Probe) -
     assert isinstance(answers[0], DuennaError)
     assert ended == 5
     assert seen == {"a": "stopped", "b": "running"}
+
+
+@pytest.mark.parametrize("script", [Script(stop_takes=1), Script(stubborn=5)])
+async def test_c57_stop_overtakes_a_restart_by_hand(probe: Probe, script: Script) -> None:
+    """A child that is on its way down to be restarted stays down when everything ends; its caller is told."""
+    probe.plan("a", script)
+    answers: list[object] = []
+
+    async with opened(Supervisor("bot", probe.children("z a b", shutdown=2))) as runtime:
+
+        async def restart() -> None:
+            answers.append(await attempt(lambda: runtime.restart_child("/bot/a")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(restart)
+            await trio.sleep(0.5)
+            await runtime.stop()
+
+    assert isinstance(answers[0], StoppedError)
+    assert probe.starts["a"] == 1
+    assert sum(probe.alive.values()) == 0
+
+
+@pytest.mark.parametrize("script", [Script(stop_takes=1), Script(stubborn=5)])
+async def test_c57_end_of_a_branch_overtakes_a_restart_in_it(probe: Probe, script: Script) -> None:
+    """The same when a branch gives up while one of its children is being restarted."""
+    probe.plan("a", script)
+    answers: list[object] = []
+    sub = Supervisor("sub", probe.children("a b", shutdown=2), intensity=0, backoff=NOW)
+
+    async with opened(Supervisor("bot", [sub])) as runtime:
+
+        async def restart() -> None:
+            answers.append(await attempt(lambda: runtime.restart_child("/bot/sub/a")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(restart)
+            await trio.sleep(0.5)
+            probe.crash("b")
+            await trio.sleep(50)
+        seen = states(runtime)
+
+    assert isinstance(answers[0], DuennaError)
+    assert seen == {"sub": "running", "a": "running", "b": "running"}
+    assert probe.starts == {"a": 2, "b": 2}
+    assert probe.overlaps == []

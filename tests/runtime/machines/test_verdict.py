@@ -43,6 +43,8 @@ def test_the_end_of_a_significant_child_may_end_its_supervisor(
 
 @given(st.lists(st.booleans()))
 def test_a_stricter_rule_ends_it_no_sooner(others_alive: list[bool]) -> None:
-    never, everyone, anyone = (ends_supervisor(AutoShutdown(rule), others_alive=others_alive) for rule in ("never", "all", "any"))
+    never, everyone, anyone = (
+        ends_supervisor(AutoShutdown(rule), others_alive=others_alive) for rule in ("never", "all", "any")
+    )
 
     assert never <= everyone <= anyone

@@ -1,0 +1,147 @@
+"""`duenna demo`, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = """
+import argparse, sys
+from duenna_actors.demo.cli import register
+parser = argparse.ArgumentParser(prog="duenna")
+register(parser.add_subparsers())
+given = parser.parse_args(["demo", *sys.argv[1:]])
+sys.exit(given.run(given))
+"""
+ENVIRONMENT = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+
+
+def demo(*arguments: str, program: str = PROGRAM) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own text
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, encoding="utf-8"
+    )
+
+
+def test_it_ends_by_itself_with_every_connection_operational(tmp_path: Path) -> None:
+    database = tmp_path / "fills.db"
+    process = demo("--seconds", "4", "--no-faults", "--database", str(database))
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, out + errors
+    assert out.splitlines()[-1] == "every connection operational"
+    assert "└── trading" in out
+    assert errors == ""
+    for path in ("database", "api", "balance", "feeds/btcusdt", "feeds/ethusdt"):
+        assert f"\n/bot/{path} " in out
+    with closing(sqlite3.connect(database)) as found:
+        assert found.execute("SELECT count(*) FROM means").fetchone()[0] > 0
+
+
+@pytest.mark.slow
+def test_faults_are_seen_and_survived() -> None:
+    """One of the websocket, which costs a restart, and one of a symbol, which does not."""
+    process = demo("--seconds", "26")
+    out, errors = process.communicate(timeout=90)
+
+    assert process.returncode == 0, out + errors
+    assert out.splitlines()[-1] == "every connection operational"
+    order = [
+        "every child has started",
+        ">>> 1 websocket closed with code 1006",
+        "lost: FeedClosedError",
+        "restarted, incarnation 2",
+        "operational again after",
+        ">>> mute symbol: no data of ETHUSDT",
+        "degraded: StaleFeedError",
+        "<<< over: mute symbol",
+        "operational again after",
+        "longest outage",
+    ]
+    place = 0
+    for text in order:
+        place = out.index(text, place)
+
+
+def test_an_interrupt_is_an_orderly_stop() -> None:
+    process = demo("--seconds", "60")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "lost: " in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, out + errors
+    assert "stopped after SIGINT in" in out
+    assert "longest outage" in out
+
+
+def test_an_exchange_that_is_not_there_is_said_at_the_end() -> None:
+    process = demo("--seconds", "2", "--quiet", "--url", "http://127.0.0.1:9")
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 3, out + errors
+    assert out.splitlines()[-1].startswith("not operational: /bot/api (")
+    assert out.startswith("connection ")
+
+
+def test_a_wrong_option_is_one_line() -> None:
+    process = demo("--seconds", "-1")
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert (out, errors) == ("", "duenna demo: --seconds must be a number > 0 and <= 86400, got '-1'\n")
+
+
+def test_a_reader_that_leaves_ends_it() -> None:
+    process = demo("--seconds", "60", "--no-faults")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_a_missing_library_is_told_by_its_extra() -> None:
+    program = PROGRAM.replace("import argparse, sys", "import argparse, sys; sys.modules['httpx2'] = None")
+    process = demo("--seconds", "1", program=program)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert 'ImportError: the demo needs httpx2: pip install "duenna[demo]"' in errors  # `duenna` prints the text alone
+
+
+GIVES_UP = """
+import sys
+from duenna import Child, Supervisor
+from duenna_actors.demo import main, options
+async def crash(context):
+    raise ValueError("too much")
+main.trading_bot = lambda *_, **__: Supervisor("bot", [Child("strategy", crash)], intensity=0)
+import argparse
+parser = argparse.ArgumentParser()
+options.add_options(parser)
+sys.exit(main.demo(options.read_options(parser.parse_args())))
+"""
+
+
+def test_giving_up_is_status_1_and_says_why() -> None:
+    process = demo("--seconds", "30", program=GIVES_UP)
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1, out + errors
+    assert errors.startswith("duenna demo: gave up: ")
+    assert "ValueError: too much" in out + errors

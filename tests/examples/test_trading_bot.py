@@ -1,0 +1,73 @@
+"""The bot of the demo, as a program of its own."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import trio
+
+import duenna_actors.demo.bot
+from duenna_actors.sandbox import SandboxSettings, open_sandbox
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "trading_bot.py"
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Return what *source* defines and sets, by name."""
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found[node.name] = ast.dump(node)
+        elif isinstance(node, ast.Assign):
+            found[ast.dump(node.targets[0])] = ast.dump(node)
+    return found
+
+
+def test_it_is_the_bot_that_the_demo_runs() -> None:
+    shipped = definitions(Path(str(duenna_actors.demo.bot.__file__)).read_text())
+    example = definitions(EXAMPLE.read_text())
+
+    example.pop("main")
+    assert example == shipped
+
+
+async def test_it_trades_on_an_exchange_and_stops_in_order(tmp_path: Path) -> None:
+    database, settings = tmp_path / "fills.db", SandboxSettings()
+    environment = os.environ | {"API_KEY": settings.api_key, "API_SECRET": settings.api_secret}
+    async with open_sandbox(settings=settings) as sandbox, trio.open_nursery() as nursery:
+        command = [sys.executable, str(EXAMPLE), "--url", sandbox.url, "--database", str(database)]
+        run = partial(trio.run_process, command, stderr=subprocess.PIPE, env=environment)
+        process: trio.Process = await nursery.start(run)
+        assert process.stderr is not None
+        log, wanted = b"", {b"balance connecting -> operational", b"websocket connecting -> operational"}
+        with trio.fail_after(60):
+            async for part in process.stderr:
+                log += part
+                if all(text in log for text in wanted) and count(database):
+                    break
+            process.send_signal(signal.SIGINT)
+            async for part in process.stderr:
+                log += part
+            await process.wait()
+
+    assert process.returncode == 0, log
+    assert b"stop report: SIGINT" in log
+
+
+def count(database: Path) -> int:
+    """Return how many means have been written down."""
+    if not database.exists():
+        return 0
+    with closing(sqlite3.connect(database)) as found:
+        try:
+            return int(found.execute("SELECT count(*) FROM means").fetchone()[0])
+        except sqlite3.OperationalError:  # the table is not there yet
+            return 0
