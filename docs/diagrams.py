@@ -44,7 +44,7 @@ def connection_link() -> str:
 
 
 def event_kinds() -> Iterator[type[events.Event]]:
-    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of ``duenna.connection_events``."""
+    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of connections."""
     for module in events, connection_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:

@@ -42,10 +42,10 @@ class Extra:
     last_error: str | None = None
     times: "deque[float] | None" = None
     senders: "deque[Sender] | None" = None
-    stash: "list[Any]" = attrs.field(factory=list)
-    watchers: "dict[Watch, None]" = attrs.field(factory=dict)
-    calls: "list[Promise]" = attrs.field(factory=list)
-    enders: "list[Promise]" = attrs.field(factory=list)
+    stash: "list[Any]" = attrs.field(factory=list[Any])
+    watchers: "dict[Watch, None]" = attrs.field(factory=dict[Any, Any])
+    calls: "list[Promise]" = attrs.field(factory=list[Any])
+    enders: "list[Promise]" = attrs.field(factory=list[Any])
     due: "Alarm | None" = None
     is_held: bool = False
     is_suspended: bool = False
@@ -74,10 +74,10 @@ class Extra:
     stop_requested: trio.Event | None = None
     resumed: trio.Event | None = None
     suspended: trio.Event | None = None
-    timers: "dict[Timer, None]" = attrs.field(factory=dict)
-    watching: "dict[Cell, Watch]" = attrs.field(factory=dict)
-    topics: "dict[type, None]" = attrs.field(factory=dict)
-    deferred: "dict[Ask, None]" = attrs.field(factory=dict)
+    timers: "dict[Timer, None]" = attrs.field(factory=dict[Any, Any])
+    watching: "dict[Cell, Watch]" = attrs.field(factory=dict[Any, Any])
+    topics: "dict[type, None]" = attrs.field(factory=dict[Any, Any])
+    deferred: "dict[Ask, None]" = attrs.field(factory=dict[Any, Any])
 
     def renew(self) -> None:
         """Forget what belonged to the incarnation that ended."""

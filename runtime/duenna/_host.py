@@ -1,6 +1,6 @@
 """The task of one incarnation: what it runs besides its messages."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from duenna.actor import Hook, hooks_of
+from duenna.machines.hints import members
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
@@ -31,7 +32,7 @@ class Host:
     returned: bool = False
     _scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True), init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
-    _waiting: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = attrs.field(factory=list, init=False)
+    _waiting: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = attrs.field(factory=list[Any], init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
 
     def cancel(self, why: str) -> None:
@@ -75,9 +76,8 @@ class Host:
 
 def _unwrapped(error: BaseException) -> BaseException:
     """Take off the group that our own nursery put round a single exception."""
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return error.exceptions[0]
-    return error
+    inside = members(error)
+    return inside[0] if len(inside) == 1 else error
 
 
 async def class_body(host: Host) -> bool:
@@ -109,7 +109,7 @@ async def background_body(_host: Host) -> bool:
 
 
 @contextmanager
-def _asking(host: Host) -> Iterator[None]:
+def _asking(host: Host) -> Generator[None]:
     """Let an ask from this task count as the actor's own, so that one that could only wait for itself is refused."""
     askers = host.cell.node.runtime.askers
     task = trio.lowlevel.current_task()

@@ -251,7 +251,7 @@ class Life:
         """Run ``stopping``; return True if that takes a task of its own."""
         actor = cell.actor
         hook = hooks_of(actor).stopping if actor is not None else Hook.ABSENT
-        if hook is Hook.ABSENT:
+        if actor is None or hook is Hook.ABSENT:
             return False
         reason = cell.more.exit
         if hook is Hook.PLAIN:
@@ -391,7 +391,8 @@ def refuse_awaitable(hook: str, result: object) -> None:
         TypeError: It would.
     """
     if result is not None and hasattr(result, "__await__"):
-        if hasattr(result, "close"):
-            result.close()
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
         message = f"{hook} returned {type(result).__name__}: make it `async def`, or await the result inside"
         raise TypeError(message)

@@ -14,7 +14,7 @@ import attrs
 from duenna._bus import EventStream
 from duenna.connection_events import ConnectionChanged
 from duenna.events import ChildParked, ChildRemoved, ChildStopped, Event
-from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
+from duenna.machines.link import RESTING, TRANSITIONS, ConnectionState, LinkEvent
 
 if TYPE_CHECKING:
     from duenna._runtime import Runtime
@@ -49,16 +49,12 @@ class Links(EventStream):
 
     def _move(self, event: Event, move: LinkEvent, why: str) -> None:
         kind, state = self._states[event.path]
-        if state not in RESTING or state is ConnectionState.CLOSED:
-            return
-        link = Link(state=state)
-        previous = link.apply(move)
-        if previous is not None:
-            self._bus.post(
-                ConnectionChanged(
-                    time=event.time, path=event.path, kind=kind, previous=previous, state=link.state, why=why
-                )
+        then = TRANSITIONS.get((state, move))
+        if then is not None and state in RESTING:  # one that is up reports its own end
+            changed = ConnectionChanged(
+                time=event.time, path=event.path, kind=kind, previous=state, state=then, why=why
             )
+            self._bus.post(changed)
 
 
 _LINKS: WeakKeyDictionary[Runtime, Links] = WeakKeyDictionary()

@@ -4,7 +4,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -147,7 +147,7 @@ def _unhurried(call: Callable[..., object], *args: object) -> None:
 
 
 @contextmanager
-def _ended_by_force(runtime: Runtime) -> Iterator[_Force]:
+def _ended_by_force(runtime: Runtime) -> Generator[_Force]:
     force = _Force(runtime)
     thread = threading.Thread(target=force.watch, name="duenna force", daemon=True)
     thread.start()
@@ -160,7 +160,7 @@ def _ended_by_force(runtime: Runtime) -> Iterator[_Force]:
 
 
 @contextmanager
-def _signals(force: _Force) -> Iterator[None]:
+def _signals(force: _Force) -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return

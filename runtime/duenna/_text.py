@@ -1,5 +1,7 @@
 """Exceptions as bounded text. Whatever an exception's own methods do, this returns."""
 
+from duenna.machines.hints import members
+
 _MOST = 500
 _MOST_CAUSES = 4
 _DEEPEST = 2
@@ -31,8 +33,9 @@ def _one(error: BaseException, depth: int = 0) -> str:
     except BaseException as exc:  # noqa: BLE001  # a broken __str__ must not hide the error it belongs to
         text = f"<its __str__ raised {type(exc).__name__}>"
     text = " ".join(_cut(text).split())
-    if isinstance(error, BaseExceptionGroup) and depth < _DEEPEST:
-        text = f"{text}: " + "; ".join(_one(member, depth + 1) for member in error.exceptions[:_MOST_CAUSES])
+    inside = members(error)[:_MOST_CAUSES] if depth < _DEEPEST else ()
+    if inside:
+        text = f"{text}: " + "; ".join(_one(member, depth + 1) for member in inside)
     return f"{name}: {text}" if text else name
 
 

@@ -6,7 +6,6 @@ taking ``serves`` back).
 """
 
 from collections.abc import Generator
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from duenna.mailbox import ENVELOPES, NOTHING
@@ -104,8 +103,9 @@ def checked(result: object) -> object:
         TypeError: ``receive`` is a plain function and returned an awaitable.
     """
     if hasattr(result, "__await__"):
-        if isinstance(result, CoroutineType):
-            result.close()
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
         message = f"receive returned {type(result).__name__}: make it `async def`, or await the result inside"
         raise TypeError(message)
     return result

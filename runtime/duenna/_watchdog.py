@@ -8,7 +8,7 @@ off under a virtual clock, which has no wall time to be late by.
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ _DEEPEST = 30
 
 
 @contextmanager
-def watched(runtime: "Runtime", threshold: float | None) -> Iterator[None]:
+def watched(runtime: "Runtime", threshold: float | None) -> Generator[None]:
     """Watch the loop of this thread while the block runs; *threshold* in seconds, None: do not.
 
     Raises:

@@ -318,7 +318,7 @@ def _children(owner: str, children: Iterable[Child | Supervisor]) -> tuple[Child
     specs = tuple(children)
     seen: set[str] = set()
     for spec in specs:
-        _instance(owner, "each of children", spec, (Child, Supervisor))
+        _instance(owner, "each of children", spec, Child, Supervisor)
         if spec.name in seen:
             message = f"{owner}: the names of its children must all be different, got {spec.name!r} twice"
             raise ValueError(message)
@@ -326,10 +326,9 @@ def _children(owner: str, children: Iterable[Child | Supervisor]) -> tuple[Child
     return specs
 
 
-def _instance(owner: str, what: str, value: Any, kind: Any) -> Any:
-    if not isinstance(value, kind):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        message = f"{owner}: {what} must be a {' or a '.join(k.__name__ for k in kinds)}, got {value!r}"
+def _instance(owner: str, what: str, value: Any, *kinds: type) -> Any:
+    if not isinstance(value, kinds):
+        message = f"{owner}: {what} must be a {' or a '.join(kind.__name__ for kind in kinds)}, got {value!r}"
         raise TypeError(message)
     return value
 

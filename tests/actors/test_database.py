@@ -2,130 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
-from duenna import ActorDiedError, Backoff, ChildExited, ErrorReported, Mailbox
+from duenna import Backoff, ChildExited, ErrorReported, Mailbox
 from duenna.connection import ConnectionState
 from duenna_actors.database import (
     DatabaseConnection,
-    DatabaseLostError,
     DatabaseStatus,
-    GetDatabaseStatus,
     Query,
-    QueryTimeoutError,
     StatementError,
     Write,
-    WriteBufferFullError,
 )
 
-from .support import Bot, bot
+from .shop import FOREVER, TABLES, OpenShop, Shop, open_shop
+from .support import bot
 
-TABLES = ("CREATE TABLE IF NOT EXISTS fills (id INTEGER PRIMARY KEY, size REAL)",)
-FOREVER = 60.0
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-class Shop:
-    """A bot with a database, and an operator's own way to the same database."""
-
-    def __init__(self, kind: str, address: str, running: Bot) -> None:
-        self.kind = kind
-        self.address = address
-        self.bot = running
-        self.seen = running.seen
-        self._server: Any = None
-
-    @property
-    def db(self) -> Any:
-        return self.bot.ref("db")
-
-    async def start(self, *, child: dict[str, Any] | None = None, **options: Any) -> None:
-        def make() -> DatabaseConnection:
-            return DatabaseConnection(self.address, **({"tables": TABLES} | options))
-
-        await self.bot.start("db", make, **(child or {}))
-
-    async def up(self) -> None:
-        await self.seen.becomes("operational")
-
-    def write(self, number: int, size: float | None = 1.0) -> Write:
-        mark = "%s" if self.kind == "postgres" else "?"
-        return Write(f"INSERT INTO fills VALUES ({mark}, {mark})", (number, size))  # noqa: S608 - a mark is no value
-
-    async def ids(self) -> list[int]:
-        """Return what is in the table, by the actor itself, once all that waits is written."""
-        while (await self.status()).waiting:
-            await trio.lowlevel.checkpoint()
-        return [row[0] for row in (await self.db.ask(Query(sql="SELECT id FROM fills ORDER BY id"))).rows]
-
-    async def status(self) -> DatabaseStatus:
-        status = await self.db.ask(GetDatabaseStatus(), timeout=FOREVER)
-        assert isinstance(status, DatabaseStatus)
-        return status
-
-    async def refusal(self, write: Write) -> WriteBufferFullError:
-        """Ask for *write* until it is answered between two crashes; it is refused."""
-        while True:
-            try:
-                await self.db.ask(write, timeout=FOREVER)
-            except WriteBufferFullError as error:
-                return error
-            except ActorDiedError:
-                continue
-
-    @property
-    def server(self) -> Any:
-        """An operator's connection."""
-        if self._server is None:
-            if self.kind == "postgres":
-                self._server = importlib.import_module("psycopg").connect(self.address, autocommit=True)
-            else:
-                self._server = sqlite3.connect(self.address, isolation_level=None)
-        return self._server
-
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-
-    def kill(self) -> None:
-        """Cut the actor off: end its backend, or take its file away."""
-        if self.kind == "postgres":
-            self.server.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        else:
-            for suffix in ("", "-wal", "-shm"):
-                Path(self.address + suffix).unlink(missing_ok=True)
-
-
-OpenShop = Callable[[], Any]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def open_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenShop]:
-    kind = request.param
-    address = str(tmp_path / "bot.db") if kind == "sqlite" else request.getfixturevalue("postgres_dsn")
-    shops: list[Shop] = []
-
-    @asynccontextmanager
-    async def make() -> AsyncIterator[Shop]:
-        async with bot() as running:
-            shops.append(Shop(kind, address, running))
-            yield shops[-1]
-
-    yield make
-    for shop in shops:
-        shop.close()
+__all__ = ["open_shop"]
 
 
 # -- writes ----------------------------------------------------------------------------
@@ -239,13 +138,12 @@ async def test_a_write_that_only_its_commit_refuses_is_found(open_shop: OpenShop
     async with open_shop() as shop:
         kin = (
             "CREATE TABLE IF NOT EXISTS parents (id INTEGER PRIMARY KEY)",
-            "CREATE TABLE IF NOT EXISTS children"
-            " (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
+            "CREATE TABLE IF NOT EXISTS children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)",
         )
         await shop.start(tables=kin if shop.kind == "postgres" else ("PRAGMA foreign_keys = ON", *kin))
         for parent in (1, 2, 3):
-            shop.db.tell(Write(f"INSERT INTO parents VALUES ({parent})"))
-            shop.db.tell(Write(f"INSERT INTO children VALUES ({9 if parent == 2 else parent})"))
+            shop.db.tell(Write(f"INSERT INTO parents SELECT {parent}"))
+            shop.db.tell(Write(f"INSERT INTO children SELECT {9 if parent == 2 else parent}"))
         await shop.db.ask(Write("INSERT INTO parents VALUES (4)"), timeout=FOREVER)
 
         found = await shop.db.ask(Query(sql="SELECT parent FROM children ORDER BY parent"))
@@ -348,83 +246,6 @@ async def test_a_database_that_is_not_there_is_tried_again(open_shop: OpenShop) 
 
         shop.address = good
         await shop.up()
-
-
-# -- queries ---------------------------------------------------------------------------
-
-
-class Fill(msgspec.Struct):
-    id: int
-    size: float
-
-
-async def test_rows_become_structs(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        await shop.start()
-        await shop.db.ask(shop.write(1, 2.5), timeout=FOREVER)
-
-        found = await shop.db.ask(Query(sql="SELECT id, size FROM fills"))
-
-        assert found.to(Fill) == [Fill(1, 2.5)]
-
-
-async def test_a_query_waits_for_the_connection_as_long_as_it_may(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        await shop.start()
-
-        assert (await shop.db.ask(Query(sql="SELECT 1"), timeout=FOREVER)).rows == [(1,)]
-
-
-async def test_a_bad_query_is_its_askers_business(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        await shop.start()
-        with pytest.raises(StatementError, match="SELEC 1"):
-            await shop.db.ask(Query(sql="SELEC 1"), timeout=FOREVER)
-
-        assert shop.seen.of(ChildExited) == []
-
-
-def slow_query(kind: str) -> str:
-    if kind == "postgres":
-        return "SELECT pg_sleep(60)"
-    return "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-
-
-async def test_a_query_that_takes_too_long_is_called_off(open_shop: OpenShop) -> None:
-    """In the database too: the next one finds it free."""
-    async with open_shop() as shop:
-        await shop.start()
-        await shop.up()
-
-        with pytest.raises(QueryTimeoutError, match=r"^query called off after 0.1 s$"):
-            await shop.db.ask(Query(sql=slow_query(shop.kind), timeout=0.1), timeout=FOREVER)
-
-        assert (await shop.db.ask(Query(sql="SELECT 1"), timeout=FOREVER)).rows == [(1,)]
-        assert shop.seen.of(ChildExited) == []
-
-
-async def test_a_running_query_is_called_off_when_its_actor_is(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        await shop.start()
-        await shop.up()
-        running = (
-            "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep'"
-            " AND datname = current_database()"
-        )
-
-        async def ask() -> None:
-            with pytest.raises((ActorDiedError, DatabaseLostError)):
-                await shop.db.ask(Query(sql=slow_query(shop.kind), timeout=FOREVER), timeout=FOREVER)
-
-        with trio.fail_after(10):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(ask)
-                await wait_all_tasks_blocked(0.01)
-                while shop.kind == "postgres" and not shop.server.execute(running).fetchall():
-                    await trio.lowlevel.checkpoint()
-                await shop.bot.runtime.stop_child("/bot/db")
-            while shop.kind == "postgres" and shop.server.execute(running).fetchall():
-                await trio.lowlevel.checkpoint()
 
 
 async def test_suspended_it_disconnects_and_resumed_it_goes_on(open_shop: OpenShop) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
 from duenna_actors._threads import run_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE = 0.05
 

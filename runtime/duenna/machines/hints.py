@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import cast
 
 _MOST_LINKS = 100
 
@@ -12,7 +13,7 @@ def retry_after(error: BaseException) -> float:
     0 when there is none; what is no finite number of at least 0 is passed over. At most
     100 exceptions are looked at.
     """
-    if error.__cause__ is None and error.__context__ is None and not isinstance(error, BaseExceptionGroup):
+    if error.__cause__ is None and error.__context__ is None and not members(error):
         return _seconds(error)
     return max((_seconds(link) for link in links(error)), default=0.0)
 
@@ -27,11 +28,15 @@ def links(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(link))
         yield link
-        if isinstance(link, BaseExceptionGroup):
-            waiting.extend(link.exceptions[:_MOST_LINKS])
+        waiting.extend(members(link)[:_MOST_LINKS])
         cause = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
         if cause is not None:
             waiting.append(cause)
+
+
+def members(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the members of *error* if it is a group; none otherwise."""
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def _seconds(error: BaseException) -> float:

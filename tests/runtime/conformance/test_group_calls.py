@@ -7,14 +7,12 @@ import trio
 
 from duenna import (
     Backoff,
-    Child,
     ChildStateError,
-    Context,
     DuennaError,
     Supervisor,
 )
 
-from .probe import BoomError, Flavour, Probe, Script
+from .probe import BoomError, Probe, Script
 from .support import ALL_UP, GROUPS, attempt, node, opened, settle, state, states
 
 
@@ -247,24 +245,6 @@ async def test_operator_stop_of_a_member_that_is_starting_in_a_group(probe: Prob
 
 
 @GROUPS
-async def test_dynamic_child_added_while_its_group_is_down(probe: Probe, strategy: Any) -> None:
-    """Added during the group's backoff it runs once, last in the order, when all is over."""
-    tree = Supervisor("bot", probe.children("a b", backoff=Backoff.steps(10)), strategy=strategy)
-
-    async with opened(tree) as runtime:
-        probe.crash("a")
-        await trio.sleep(5)
-        await runtime.start_child("/bot", probe.child("c"))
-        await trio.sleep(50)
-        seen = states(runtime)
-        probe.forget()
-
-    assert seen == ALL_UP
-    assert probe.overlaps == []
-    assert probe.log == ["-c", "-b", "-a"]
-
-
-@GROUPS
 async def test_operator_stop_of_a_failed_member_lets_the_later_ones_start(probe: Probe, strategy: Any) -> None:
     """Member b's start failed and it waits; stopped by hand, it stays down and c starts."""
     probe.plan("b", Script(), Script(start_error=BoomError))
@@ -326,51 +306,4 @@ async def test_operators_restart_one_group_at_once(probe: Probe, strategy: Any, 
     assert len(answers) == 3
     assert all(not isinstance(answer, Exception) or isinstance(answer, DuennaError) for answer in answers)
     assert seen == ALL_UP
-    assert probe.overlaps == []
-
-
-async def test_child_that_adds_a_sibling_while_the_boot_goes_on() -> None:
-    """A call to one's own supervisor during its boot is answered, and the new child is the last in the order."""
-    probe = Probe(Flavour.TASK)
-    probe.plan("b", Script(start_takes=5))
-
-    async def parent(context: Context) -> None:
-        await context.runtime.start_child("/bot", probe.child("d"))
-        await trio.sleep_forever()
-
-    async with opened(Supervisor("bot", [Child("a", parent), *probe.children("b c")])) as runtime:
-        await trio.sleep(100)
-        seen = states(runtime)
-        probe.forget()
-
-    assert seen == {**ALL_UP, "d": "running"}
-    assert probe.log == ["-d", "-c", "-b"]
-
-
-@GROUPS
-@pytest.mark.parametrize("restart", ["permanent", "temporary"])
-async def test_dynamic_start_is_overtaken_by_its_group(probe: Probe, strategy: Any, restart: Any) -> None:
-    """A newcomer is a member while it starts: its start is begun again, or, a temporary one, gone and told so."""
-    probe.plan("n", Script(start_takes=5), Script(start_takes=5))
-    answers: list[object] = []
-
-    async with opened(Supervisor("bot", probe.children("a b"), strategy=strategy)) as runtime:
-
-        async def start() -> None:
-            answers.append(await attempt(lambda: runtime.start_child("/bot", probe.child("n", restart=restart))))
-            answers.append(trio.current_time())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(start)
-            await trio.sleep(2)
-            probe.crash("a")
-            await trio.sleep(50)
-        seen = state(runtime, "/bot/n")
-
-    if restart == "temporary":
-        assert isinstance(answers[0], DuennaError)
-        assert (answers[1], seen) == (2, "absent")
-    else:
-        assert not isinstance(answers[0], Exception)
-        assert (answers[1], seen) == (7, "running")
     assert probe.overlaps == []

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import attrs
+import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,12 +26,25 @@ from duenna import (
 from .probe import LONG, BoomError, Flavour, Probe, Script
 from .support import opened, settle, watching
 
+pytestmark = pytest.mark.slow
+
 PERIOD = 5.0
 UNPARK = 50.0
 CALM = 500.0  # seconds in which every backoff, start and round of attempts is over
 
 Operation = Literal[
-    "crash", "end", "fail starts", "hang a start", "wait", "stop", "restart", "delete", "add", "add branch"
+    "crash",
+    "end",
+    "fail starts",
+    "hang a start",
+    "wait",
+    "stop",
+    "restart",
+    "delete",
+    "add",
+    "add branch",
+    "suspend",
+    "resume",
 ]
 
 
@@ -173,7 +187,7 @@ steps = st.builds(
         ["crash"] * 5
         + ["end", "fail starts", "hang a start"]
         + ["wait"] * 3
-        + ["stop", "restart", "restart", "delete", "add", "add branch"]
+        + ["stop", "restart", "restart", "delete", "add", "add branch", "suspend", "resume"]
     ),
     position=st.integers(0, 20),
     amount=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 7.0]),
@@ -189,6 +203,7 @@ programs = st.builds(
     spare_branch=branches("grown"),
     steps=st.lists(steps, min_size=1, max_size=25).map(tuple),
 )
+MOMENTS = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5, 5.0, 8.0, 13.0])
 
 
 @attrs.define
@@ -227,6 +242,16 @@ class Play:
                 self.call(self.runtime.restart_child, target.path)
             case "delete":
                 self.call(self.runtime.delete_child, target.path)
+            case "suspend":
+                self.call(self.runtime.suspend, target.path)
+            case "resume":
+                self.call(self.runtime.resume, target.path)
+
+    def resume_all(self) -> None:
+        """Let every mailbox be served again."""
+        for node in self.runtime.tree().walk():
+            if node.suspended:
+                self.call(self.runtime.resume, node.path)
 
     def disturb(self, step: Step, node: TreeNode) -> None:
         """Do something to a leaf."""
@@ -333,6 +358,8 @@ def test_whatever_happens_the_tree_comes_to_rest(program: Program) -> None:
             async with watching(runtime, ChildRestarting, ChildStarting) as seen, trio.open_nursery() as nursery:
                 play = Play(program, probe, runtime, nursery)
                 await play.play()
+                await settle()
+                play.resume_all()
                 await trio.sleep(CALM)
                 await settle()
                 nursery.cancel_scope.cancel()
@@ -353,7 +380,7 @@ def test_whatever_happens_the_tree_comes_to_rest(program: Program) -> None:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(program=programs, moment=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5, 5.0, 8.0, 13.0]))
+@given(program=programs, moment=MOMENTS)
 def test_whatever_happens_a_cancel_ends_it(program: Program, moment: float) -> None:
     """Cut off from outside at any moment, nobody is left, nobody was doubled, and it takes no longer than it may."""
     probe = Probe(Flavour.CELL)
@@ -367,6 +394,29 @@ def test_whatever_happens_a_cancel_ends_it(program: Program, moment: float) -> N
         assert probe.overlaps == []
         assert sum(probe.alive.values()) == 0
         assert trio.current_time() <= moment + 10 * len(all_leaves(program))
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(program=programs, moment=MOMENTS)
+def test_whatever_happens_a_stop_ends_it(program: Program, moment: float) -> None:
+    """The same for `runtime.stop()`; every call that is under way, or comes too late, is answered."""
+    probe = Probe(Flavour.CELL)
+
+    async def main() -> None:
+        async with opened(program.tree(probe)) as runtime, trio.open_nursery() as nursery:
+            play = Play(program, probe, runtime, nursery)
+            nursery.start_soon(play.play)
+            await trio.sleep(moment)
+            await runtime.stop()
+            assert sum(probe.alive.values()) == 0
+            assert trio.current_time() <= moment + 10 * len(all_leaves(program))
+            await trio.sleep(CALM)
+            await settle()
+            assert (play.pending, play.oddities) == (0, [])
+        assert probe.overlaps == []
+        assert sum(probe.alive.values()) == 0
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
 

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import trio
 
 from duenna import (
@@ -11,6 +12,8 @@ from duenna import (
 
 from .probe import Flavour, Probe, Script
 from .support import attempt, opened, settle, states
+
+pytestmark = pytest.mark.slow
 
 MANY = 10_000
 

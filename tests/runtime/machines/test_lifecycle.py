@@ -56,8 +56,8 @@ def test_the_table_leads_where_it_says(steps: tuple[Step, ...], state: ChildStat
         (S.RUNNING, Step.START, "a child that is running cannot start"),
         (S.STOPPING, Step.START, "a child that is stopping cannot start"),
         (S.RUNNING, Step.REMOVE, "a child that is running cannot remove"),
-        (S.FAILED, Step.RESET, "a child that is failed cannot reset"),
-        (S.STOPPED, Step.RESET, "a child that is stopped cannot reset"),
+        (S.FAILED, Step.READY, "a child that is failed cannot ready"),
+        (S.STOPPED, Step.UNWIND, "a child that is stopped cannot unwind"),
         (S.REMOVED, Step.START, "a child that is removed cannot start"),
     ],
 )

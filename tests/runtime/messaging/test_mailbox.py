@@ -375,3 +375,24 @@ async def test_one_mailbox_spec_can_serve_many_children(autojump_clock: MockCloc
         await settle()
 
         assert (one, two) == ([1], [2])
+
+
+async def test_counters_survive_a_stop(autojump_clock: MockClock) -> None:
+    """Drops, replacements included, are counted from the beginning, through an operator's stop and start."""
+    boxes = {
+        "oldest": Mailbox(capacity=1, overflow="drop_oldest"),
+        "latest": Mailbox.latest(key=lambda _: "one"),
+    }
+    async with bot(*(child(name, lambda: Recorder([]), mailbox=box) for name, box in boxes.items())) as runtime:
+        counts: list[int] = []
+        for name in boxes:
+            path = f"/bot/{name}"
+            for _ in range(2):
+                for number in range(4):
+                    runtime.ref(path).tell(number)
+                await runtime.stop_child(path)
+                counts.append(node(runtime, path).mailbox.dropped)
+                await runtime.restart_child(path)
+                await settle()
+
+    assert counts == [3, 6, 3, 6]

@@ -23,6 +23,8 @@ from duenna import (
 
 from .support import BoomError, bot, child, node, settle
 
+pytestmark = pytest.mark.slow
+
 Message = tuple[int, int]  # sender, number
 SENDERS = 8
 MESSAGES = {"async": 5_100, "sync": 1_500, "function": 1_500}  # of each sender: of each mailbox kind over 60,000

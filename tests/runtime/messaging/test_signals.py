@@ -14,6 +14,8 @@ from duenna import Actor, Child, StopReport, Supervisor, run
 from .program import Program
 from .support import Puppet, bot, child
 
+pytestmark = pytest.mark.slow
+
 OVERRAN = 70  # the exit status of a process that was ended because its children did not end
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 

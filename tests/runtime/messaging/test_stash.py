@@ -228,3 +228,21 @@ async def test_false_values_can_be_put_aside(autojump_clock: MockClock, message:
 
         assert log == [message]
         assert node(runtime, "/bot/a").restarts == 0
+
+
+async def test_unstash_into_a_latest_mailbox(autojump_clock: MockClock) -> None:
+    """`Mailbox.latest`: stashed messages go to the front, but for one whose key has a newer message waiting."""
+    log: list[Any] = []
+    box = Mailbox.latest(key=lambda message: message[0])
+    async with bot(child("a", lambda: Gatekeeper(log), mailbox=box)) as runtime:
+        ref = runtime.ref("/bot/a")
+        for message in [("btc", 1), ("eth", 1), ("sol", 1)]:
+            ref.tell(message)
+        await settle()
+        later: list[Any] = ["open", ("xrp", 1), ("eth", 2)]
+        for each in later:
+            ref.tell(each)
+        await settle()
+
+        assert log == [("btc", 1), ("sol", 1), ("xrp", 1), ("eth", 2)]
+        assert node(runtime, "/bot/a").mailbox.dropped == 1

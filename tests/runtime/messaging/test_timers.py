@@ -335,3 +335,25 @@ async def test_ticks_to_oneself_are_conflated_by_no_key(autojump_clock: MockCloc
         await trio.sleep(2)
 
     assert log == [(7, 1.0)]
+
+
+async def test_tick_in_the_mailbox_dies_with_its_incarnation(autojump_clock: MockClock) -> None:
+    """A tick that waited behind the message on which the actor crashed is not delivered to the next incarnation."""
+    got: list[str] = []
+
+    async def crash_later(actor: Actor) -> None:
+        actor.context.tell_after(1, mark)
+        await trio.sleep(2)
+        raise BoomError
+
+    async def mark(actor: Actor) -> None:
+        got.append(f"tick in {actor.context.incarnation}")
+
+    async with bot(child("a", AsyncPuppet)) as runtime:
+        runtime.ref("/bot/a").tell(crash_later)
+        await trio.sleep(1.5)
+        waiting = node(runtime, "/bot/a").mailbox.depth
+        await trio.sleep(5)
+
+        assert (waiting, got) == (1, [])
+        assert node(runtime, "/bot/a").incarnation == 2

@@ -4,6 +4,8 @@ import pytest
 
 from .program import Program
 
+pytestmark = pytest.mark.slow
+
 READER = """
 class Reader(Actor):
     async def run(self):
