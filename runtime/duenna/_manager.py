@@ -282,7 +282,8 @@ class Manager:
         if is_temporary and not self.is_ending and not self.sweeper.is_trigger(cell):
             self.remove(cell)
             return
-        if not self.will_start(cell):
+        extra = cell.extra
+        if extra is not None and (extra.calls or extra.enders) and not self.will_start(cell):
             self.restarts.let_go(cell)
         if cell.extra is not None and cell.extra.is_held:
             self.hold(cell)
