@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from duenna._promise import Promise
+from trio.lowlevel import reschedule
+
+from duenna._promise import RESUME, Promise
 from duenna.errors import AskCycleError, AskTimeoutError
 from duenna.mailbox import Envelope
 
@@ -52,8 +54,23 @@ class Ask(Promise, Envelope):
 
     def answer(self, value: object) -> None:
         """Give the asker *value*; a dead letter if it has gone."""
-        if not self.done(value):
+        if self.is_settled:
             self.cell.late_answer(value)
+            return
+        if self.is_deferred or self._line is not None:
+            self.done(value)
+            return
+        # The same as done(), in one piece: most answers come this way.
+        self.is_settled = True
+        self._value = value
+        heap = self._heap
+        if heap is not None:
+            self._heap = None
+            heap.forget_one()
+        task = self._task
+        if task is not None:
+            self._task = None
+            reschedule(task, RESUME)
 
     def left(self) -> None:
         """Disarm the timeout; a deferred reply is owed no more."""

@@ -21,6 +21,7 @@ import attrs
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, current_task, wait_task_rescheduled
 
+from duenna._promise import RESUME
 from duenna._turn import Blocked, turn_async, turn_sync
 from duenna.mailbox import NOTHING
 
@@ -97,7 +98,7 @@ class Dispatcher:
         self._spares.clear()
         for worker in spares:
             assert worker.task is not None  # noqa: S101  # it rests, so it has a task
-            trio.lowlevel.reschedule(worker.task)
+            trio.lowlevel.reschedule(worker.task, RESUME)
 
     def wake(self) -> None:
         """Give the free runner role to a worker."""
@@ -108,7 +109,7 @@ class Dispatcher:
             worker = self._spares.pop()
             worker.is_runner = True
             assert worker.task is not None  # noqa: S101  # it rests, so it has a task
-            trio.lowlevel.reschedule(worker.task)
+            trio.lowlevel.reschedule(worker.task, RESUME)
         else:
             name = f"{self._node.path} (worker)"
             self._context.run(self._node.nursery.start_soon, self._work, Worker(self._spares), name=name)

@@ -19,7 +19,7 @@ from duenna._cell import Cell
 from duenna._host import Host
 from duenna._letters import bury_below, fail_current
 from duenna._life import NORMAL, Life
-from duenna._promise import Promise
+from duenna._promise import RESUME, Promise
 from duenna._restarts import Restarts
 from duenna._sweep import Sweeper
 from duenna._text import describe
@@ -83,7 +83,7 @@ class Manager:
         self._inbox.append((call, args))
         if self._task is not None:
             task, self._task = self._task, None
-            reschedule(task)
+            reschedule(task, RESUME)
 
     async def run(self) -> None:
         """Serve the inbox until every child has ended; then let go whoever still waits for an answer."""

@@ -1,8 +1,30 @@
 """Something that one task waits for, and that is settled exactly once."""
 
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
+import outcome
 import trio
+
+
+class Resume(outcome.Outcome[None]):
+    """What wakes a task and tells it nothing; used again and again, where trio makes a fresh one for each wake-up."""
+
+    __slots__ = ()
+
+    def unwrap(self) -> None:
+        """Return nothing."""
+
+    def send(self, gen: Generator[Any, None, Any]) -> Any:
+        """Wake a generator."""
+        return gen.send(None)
+
+    async def asend(self, agen: AsyncGenerator[Any, None]) -> Any:
+        """Wake an async generator."""
+        return await agen.asend(None)
+
+
+RESUME = Resume()
 
 
 class Promise:
@@ -52,7 +74,7 @@ class Promise:
         self.left()
         if self._task is not None:
             task, self._task = self._task, None
-            trio.lowlevel.reschedule(task)
+            trio.lowlevel.reschedule(task, RESUME)
 
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._task = None

@@ -8,6 +8,7 @@ taking ``serves`` back).
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from duenna._ask import Ask
 from duenna.mailbox import ENVELOPES, NOTHING
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ def turn_async(cell: "Cell", limit: int) -> Blocked | None:
         return None
     message: Any = queue.popleft()
     cell.current = message
-    if queue or message.__class__ in ENVELOPES:
+    if queue:
+        turn = _several(cell, message, limit).__await__()
+    elif message.__class__ is Ask:
+        turn = _answer(cell, message).__await__()
+    elif message.__class__ in ENVELOPES:
         turn = _several(cell, message, limit).__await__()
     else:
         cell.received += 1
@@ -77,13 +82,25 @@ def turn_async(cell: "Cell", limit: int) -> Blocked | None:
     return None
 
 
+async def _answer(cell: "Cell", ask: Ask) -> None:
+    """Serve a single ask."""
+    cell.received += 1
+    if cell.extra is not None:
+        cell.count_extra(1)
+    value = await cell.actor.receive(ask.message)
+    if not ask.is_deferred:
+        ask.answer(value)
+
+
 async def _several(cell: "Cell", message: Any, limit: int) -> None:
     """Serve *message* and what comes after it; each is counted as it is handed out, for any may block for long."""
     queue = cell.queue
     receive = cell.actor.receive
     done = 1
     while True:
-        cell.count_served(1)
+        cell.received += 1
+        if cell.extra is not None:
+            cell.count_extra(1)
         if message.__class__ in ENVELOPES:
             if message.is_wanted(cell.incarnation):
                 cell.answer(message, await receive(message.message))
