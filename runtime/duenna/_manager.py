@@ -99,7 +99,6 @@ class Manager:
             promise.fail(StoppedError(self.node.path))
         for cell in self.node.children.values():
             self.restarts.let_go(cell)
-            cell.let_go_below()
 
     @trio.lowlevel.enable_ki_protection
     async def _serve(self) -> None:

@@ -207,7 +207,11 @@ class Restarts:
             call.fail(self._start_error(cell, reason))
 
     def let_go(self, cell: Cell) -> None:
-        """Let go whoever waits for *cell* to become ready, which it will not, or to end, which it has."""
+        """Let go whoever waits for *cell* to become ready, which it will not, or to end, which it has.
+
+        A supervisor that is down serves no calls either: those that wait for it fail.
+        """
+        cell.let_go_below()
         extra = cell.extra
         if extra is None:
             return
