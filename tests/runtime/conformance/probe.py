@@ -79,7 +79,7 @@ class Script:
     lives: float = math.inf
     ends: Ending = None
     stop_takes: float = 0.0
-    stop_error: Exception | None = None
+    stop_error: BaseException | None = None
     stubborn: float = 0.0
     ready_value: object = None
 

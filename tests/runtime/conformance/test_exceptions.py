@@ -1,9 +1,13 @@
 """Exceptions: groups, and what is fatal (C68 to C71, W3, W12)."""
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import trio
 
 from duenna import (
+    Backoff,
     Child,
     ChildExited,
     CleanupFailed,
@@ -12,7 +16,7 @@ from duenna import (
     Supervisor,
 )
 
-from .probe import NOW, Probe, Script
+from .probe import NOW, BoomError, Probe, Script
 from .support import node, opened, serve, settle, states, watching
 
 
@@ -146,7 +150,7 @@ async def test_c70_c71_fatal_exception_at_boot(probe: Probe, fatal: type[BaseExc
 @pytest.mark.parametrize("fatal", [KeyboardInterrupt, SystemExit])
 async def test_c70_c71_fatal_exception_in_cleanup(probe: Probe, fatal: type[BaseException]) -> None:
     """The others still stop in reverse."""
-    probe.plan("b", Script(stop_error=fatal()))  # type: ignore[arg-type]
+    probe.plan("b", Script(stop_error=fatal()))
 
     with pytest.raises(fatal):
         await serve(Supervisor("bot", probe.children("a b c")), 1)
@@ -166,3 +170,51 @@ async def test_c70_group_with_a_fatal_leaf_is_fatal(probe: Probe) -> None:
     assert not isinstance(caught.value, Exception)
     assert probe.starts == {"a": 1, "b": 1, "c": 1}
     assert [line for line in probe.log if line not in {"+b", "-b"}] == ["+a", "+c", "-c", "-a"]
+
+
+CRASH = Script(lives=1, ends=BoomError)
+FATAL_PHASES: dict[str, dict[str, list[Script]]] = {
+    "start of a restart": {"b": [CRASH, Script(start_takes=1, start_error=KeyboardInterrupt)]},
+    "start of a group": {
+        "a": [CRASH],
+        "b": [Script(), Script(start_error=KeyboardInterrupt)],
+    },
+    "stop of a group": {"a": [CRASH], "b": [Script(stop_error=KeyboardInterrupt())]},
+    "while a sibling stops": {
+        "a": [CRASH],
+        "b": [Script(lives=2, ends=KeyboardInterrupt)],
+        "c": [Script(stop_takes=3)],
+    },
+    "while a sibling starts": {
+        "b": [Script(lives=2, ends=KeyboardInterrupt)],
+        "c": [CRASH, Script(start_takes=10)],
+    },
+    "while a sibling is in backoff": {
+        "b": [Script(lives=2, ends=KeyboardInterrupt)],
+        "d": [CRASH],
+    },
+}
+
+
+UNMET = {  # there the incarnation that would raise is replaced before it does, or its successor never comes
+    ("one_for_one", "start of a group"),
+    ("one_for_all", "while a sibling starts"),
+    ("one_for_all", "while a sibling is in backoff"),
+}
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
+@pytest.mark.parametrize("phase", FATAL_PHASES)
+async def test_c70_keyboard_interrupt_in_every_phase(probe: Probe, strategy: Any, phase: str) -> None:
+    """Whatever the supervisor is at, the runtime ends with the bare KeyboardInterrupt and leaves nobody behind."""
+    for name, scripts in FATAL_PHASES[phase].items():
+        probe.plan(name, *scripts)
+    children = [*probe.children("a b c"), probe.child("d", backoff=Backoff.steps(5))]
+    tree = Supervisor("bot", children, strategy=strategy)
+    is_met = (strategy, phase) not in UNMET
+
+    with pytest.raises(KeyboardInterrupt) if is_met else nullcontext():
+        await serve(tree, 4)
+
+    assert sum(probe.alive.values()) == 0
+    assert probe.overlaps == []
