@@ -230,7 +230,7 @@ ROWS = (
         floors=(AtMost(50e-3),),
     ),
     Row(
-        "timer of 100,000, arm and fire (processor)",
+        "timer of 100,000, arm and fire",
         "timers",
         "duenna:timers",
         trio="trio:timers",

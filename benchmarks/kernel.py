@@ -22,11 +22,12 @@ SIDES = {"trio": "raw trio", "triotp": "triotp", "pykka": "pykka", "asyncio": "a
 HEADINGS = ("what", "duenna", *SIDES.values(), "floor", "verdict")
 
 NOTES = """\
-Each cell is the best of its samples; in brackets, how many times duenna's time it is: the median of the ratios of the
-rounds, in which the sides take turns. duenna runs with supervision, counters, bounded mailboxes and its watchdog on,
-and no log. Why the ratios are large: raw trio, awaited, pays one checkpoint for every send and one for every receive;
-duenna's dispatcher pays one for every batch of messages. A trio program that batches by hand (`send_nowait` in bursts)
-has a line of its own.
+Times are processor time. Each cell is the best of its samples; in brackets, how many times duenna's it is: the median
+of the ratios of the rounds, in which the sides take turns. duenna runs with supervision, counters, bounded mailboxes
+and its watchdog on, and no log.
+Why the ratios are large: raw trio, awaited, pays one checkpoint for every send and one for every receive; duenna's
+dispatcher pays one for every batch of messages. A trio program that batches by hand (`send_nowait` in bursts) has a
+line of its own.
 "scaled": the limit was set on a machine whose trio checkpoint takes 2.97 us. Here a checkpoint, measured in turn with
 the line, took longer; with time counted in checkpoints the floor is held."""
 

@@ -141,9 +141,19 @@ class Quiet(Actor):
 
 @attrs.define
 class Crasher(Actor):
-    """Crashes as soon as it can after each start."""
+    """Crashes at each message."""
 
     board: Board
+
+    def receive(self, message: object) -> None:
+        """Crash."""
+        self.board.raised_at = clock()
+        raise RuntimeError(message)
+
+
+@attrs.define
+class Repeater(Crasher):
+    """Crashes as soon as it can after each start."""
 
     def started(self) -> None:
         """Add up the time since the crash, and ask for the next."""
@@ -154,23 +164,6 @@ class Crasher(Actor):
             board.done.set()
         else:
             self.context.ref.tell("boom")
-
-    def receive(self, message: object) -> None:
-        """Crash."""
-        self.board.raised_at = clock()
-        raise RuntimeError(message)
-
-
-@attrs.define
-class First(Actor):
-    """Crashes when told, and its group with it."""
-
-    board: Board
-
-    def receive(self, message: object) -> None:
-        """Crash."""
-        self.board.raised_at = clock()
-        raise RuntimeError(message)
 
 
 @attrs.define
@@ -339,7 +332,7 @@ async def crash(size: int) -> Sample:
         return {"seconds": board.seconds / (size + 1), "cycle": watch.stop() / size}
 
     return await running(
-        Supervisor("bot", [child("actor", functools.partial(Crasher, board))], intensity=NO_LIMIT), body
+        Supervisor("bot", [child("actor", functools.partial(Repeater, board))], intensity=NO_LIMIT), body
     )
 
 
@@ -347,7 +340,7 @@ async def one_for_all(size: int) -> Sample:
     """Crash the first of a group: seconds from the raise to the `started` of the last."""
     board = Board()
     children = [
-        child("first", functools.partial(First, board)),
+        child("first", functools.partial(Crasher, board)),
         *(child(str(index), Quiet) for index in range(size - 2)),
         child("last", functools.partial(Last, board)),
     ]
