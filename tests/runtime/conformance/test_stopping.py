@@ -1,6 +1,5 @@
 """Stopping: in which order, and what counts as a stop (C48, S11, W2, W4, W13)."""
 
-import inspect
 from typing import Any
 
 import pytest
@@ -168,7 +167,6 @@ async def test_w04_crash_at_the_very_moment_of_the_stop(probe: Probe) -> None:
     assert probe.overlaps == []
 
 
-@pytest.mark.skipif("reason" not in inspect.signature(trio.CancelScope.cancel).parameters, reason="an older trio")
 async def test_w13_cancel_says_why() -> None:
     """The reason of the Cancelled that a child sees names who stopped it."""
     reasons: list[str] = []
