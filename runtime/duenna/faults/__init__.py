@@ -1,0 +1,77 @@
+"""The vocabulary of faults, and plans of them: what strikes whom, when, how long and how often, as data.
+
+It brings nothing about by itself: `duenna.testing` carries plans out on a simulated world. `docs/faults.md` is the
+manual.
+"""
+
+from duenna.faults._kinds import (
+    INSTANT,
+    KINDS,
+    AnyFault,
+    Bandwidth,
+    ClockStep,
+    Crash,
+    DatabaseLost,
+    DatabaseSlow,
+    DiskFull,
+    Fault,
+    FileFault,
+    FlipByte,
+    HalfOpen,
+    Latency,
+    Loss,
+    MachineFault,
+    NameNotFound,
+    NetworkFault,
+    Partition,
+    Refuse,
+    Reset,
+    Service,
+    Stall,
+    Suspend,
+    TlsFailure,
+    Truncate,
+    kind_of,
+)
+from duenna.faults._load import dump_plan, load_plan, parse_plan
+from duenna.faults._plan import MAX_STRIKES, FaultPlan, Planned, Strike
+from duenna.faults._storm import DEFAULT_WEIGHTS, random_plan
+
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "INSTANT",
+    "KINDS",
+    "MAX_STRIKES",
+    "AnyFault",
+    "Bandwidth",
+    "ClockStep",
+    "Crash",
+    "DatabaseLost",
+    "DatabaseSlow",
+    "DiskFull",
+    "Fault",
+    "FaultPlan",
+    "FileFault",
+    "FlipByte",
+    "HalfOpen",
+    "Latency",
+    "Loss",
+    "MachineFault",
+    "NameNotFound",
+    "NetworkFault",
+    "Partition",
+    "Planned",
+    "Refuse",
+    "Reset",
+    "Service",
+    "Stall",
+    "Strike",
+    "Suspend",
+    "TlsFailure",
+    "Truncate",
+    "dump_plan",
+    "kind_of",
+    "load_plan",
+    "parse_plan",
+    "random_plan",
+]
