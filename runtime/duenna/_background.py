@@ -18,7 +18,7 @@ class Background:
         """Run the tasks in *nursery*."""
         self._nursery = nursery
         self._report = report
-        self._shields: set[trio.CancelScope] = set()
+        self._shields: dict[trio.CancelScope, None] = {}
         self._is_closing = False
         self._has_ended = False
 
@@ -40,7 +40,7 @@ class Background:
         with trio.CancelScope(shield=True) as shield:
             if self._has_ended:
                 shield.cancel()
-            self._shields.add(shield)
+            self._shields[shield] = None
             try:
                 await function(*args)
             except Exception as error:
@@ -48,4 +48,4 @@ class Background:
                     raise
                 self._report(error)
             finally:
-                self._shields.discard(shield)
+                self._shields.pop(shield, None)

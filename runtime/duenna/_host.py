@@ -35,6 +35,11 @@ class Host:
     _waiting: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = attrs.field(factory=list[Any], init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
 
+    @property
+    def nursery(self) -> trio.Nursery | None:
+        """The nursery while it is open."""
+        return self._nursery
+
     def cancel(self, why: str) -> None:
         """Cancel everything in it."""
         self._scope.cancel(why)

@@ -67,7 +67,8 @@ async def _main(
     watchdog: float | None,
 ) -> StopReport:
     runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
-    with _ended_by_force(runtime) as force, _signals(force):
+    force = _Force(runtime)
+    with force.watching(), _signals(force):
         try:
             async with opened(runtime, watchdog):
                 await runtime.stopped.wait()
@@ -82,20 +83,43 @@ class _Force:
     """Ends the process from a thread when the ordered stop takes too long, or a second signal comes.
 
     What happens reaches the thread through a queue whose ``put`` may interrupt itself, as a
-    signal handler does.
+    signal handler does. Under another clock than the system's there is no thread, because
+    nothing is forced by time; a second signal ends the process from its handler.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._token = trio.lowlevel.current_trio_token()
-        self._is_wall = type(runtime.clock).__name__ == "SystemClock"
+        self._is_virtual = type(runtime.clock).__name__ != "SystemClock"
+        self._first: signal.Signals | None = None
         self._news: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Stop in order at the first signal, at once at the second."""
         name = signal.Signals(number)
-        self._news.put(name)
+        if not self._is_virtual:
+            self._news.put(name)
+        elif self._first is not None:
+            self._force(128 + name)
+        else:
+            self._first = name
+            self._token.run_sync_soon(_warn, name)
         self._token.run_sync_soon(self._runtime.request_stop, name.name)
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Watch while the block runs."""
+        if self._is_virtual:
+            yield
+            return
+        thread = threading.Thread(target=self.watch, name=_FORCE, daemon=True)
+        thread.start()
+        trio.lowlevel.spawn_system_task(self.arm, name="duenna (stop times)")
+        try:
+            yield
+        finally:
+            self.end()
+            thread.join()
 
     async def arm(self) -> None:
         """Begin to count the time that the stop may take when it begins without a signal."""
@@ -111,10 +135,10 @@ class _Force:
         first = self._news.get()
         while first is not _ENDED:
             if first is not None:
-                _unhurried(logger.warning, f"{first.name}: stopping in order, a second one forces the end")
-            limit = _GRACE + sum(_patience(root) for root in self._runtime.roots)
+                _unhurried(_warn, first)
+            limit = _GRACE + sum(patience(root) for root in self._runtime.roots)
             try:
-                second = self._next(limit if self._is_wall and limit < threading.TIMEOUT_MAX else None, first)
+                second = self._next(limit if limit < threading.TIMEOUT_MAX else None, first)
             except queue.Empty:
                 self._force(EXIT_OVERRAN)
             if second is _ENDED:
@@ -131,32 +155,24 @@ class _Force:
 
     def _force(self, status: int) -> NoReturn:
         try:
-            _unhurried(_log, self._runtime.report, [cell.path for cell in _alive(self._runtime)])
+            _unhurried(_log, self._runtime.report, [cell.path for cell in alive(self._runtime)])
         finally:
             os._exit(status)
 
 
 _ENDED: Any = object()
+_FORCE = "duenna force"  # a simulated world lets threads of this name be
+
+
+def _warn(number: signal.Signals) -> None:
+    logger.warning("{}: stopping in order, a second one forces the end", number.name)
 
 
 def _unhurried(call: Callable[..., object], *args: object) -> None:
     """Make a call that logs, but wait for it only so long: a sink may hang, and hold the lock of all logging."""
-    thread = threading.Thread(target=call, args=args, daemon=True)
+    thread = threading.Thread(target=call, args=args, name=_FORCE, daemon=True)
     thread.start()
     thread.join(_GRACE)
-
-
-@contextmanager
-def _ended_by_force(runtime: Runtime) -> Generator[_Force]:
-    force = _Force(runtime)
-    thread = threading.Thread(target=force.watch, name="duenna force", daemon=True)
-    thread.start()
-    trio.lowlevel.spawn_system_task(force.arm, name="duenna (stop times)")
-    try:
-        yield force
-    finally:
-        force.end()
-        thread.join()
 
 
 @contextmanager
@@ -172,14 +188,14 @@ def _signals(force: _Force) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def _patience(cell: Cell) -> float:
+def patience(cell: Cell) -> float:
     """Return the seconds that *cell* and all below it may take to stop, one after the other."""
     if isinstance(cell, Node):
-        return sum(_patience(child) for child in cell.children.values())
+        return sum(patience(child) for child in cell.children.values())
     return cell.spec.options.drain + cell.spec.options.shutdown if cell.state in ALIVE else 0.0
 
 
-def _alive(runtime: Runtime) -> Iterator[Cell]:
+def alive(runtime: Runtime) -> Iterator[Cell]:
     waiting: list[Cell] = list(runtime.roots)
     while waiting:
         cell = waiting.pop()

@@ -36,6 +36,8 @@ class Connection(Actor):
         kind: What it connects to, for people and statistics.
         connect_timeout: Seconds that `connect` may take.
         check_every: Seconds between two checks; inf: only the first, and those asked for.
+        recheck_every: The same after a check that failed, if that is less: an outage is over
+            for the bot as soon as it is over.
         check_timeout: Seconds that `check` may take; more is a failing check.
         max_check_failures: The consecutive failing check at which `recover` is called.
         recover_timeout: Seconds that `recover` may take.
@@ -50,6 +52,7 @@ class Connection(Actor):
 
     connect_timeout: float = 10.0
     check_every: float = 30.0
+    recheck_every: float = 5.0
     check_timeout: float = 10.0
     max_check_failures: int = 3
     recover_timeout: float = 30.0
@@ -180,7 +183,8 @@ class Connection(Actor):
     async def _keep_checking(self, link: Link) -> None:
         asked = self._check_asked = trio.Event()
         while True:
-            with trio.move_on_after(self.check_every):
+            pause = self.check_every if link.check_failures == 0 else min(self.check_every, self.recheck_every)
+            with trio.move_on_after(pause):
                 await asked.wait()
             asked = self._check_asked = trio.Event()  # renewed first: one asked for during a check is not lost
             try:

@@ -94,6 +94,22 @@ async def test_a_failing_check_degrades_and_a_passing_one_restores(journal: Jour
         assert [event.error for event in seen.of(ErrorReported)] == ["ValueError: slow"]
 
 
+async def test_a_failing_check_is_repeated_sooner(journal: Journal, autojump_clock: MockClock) -> None:
+    """Never later than ``check_every`` would have it; a passing one restores the old pace."""
+    checks = in_turn(None, ValueError("slow"), ValueError("slow"), None)
+    async with running(journal, check=checks) as (_, _):
+        await trio.sleep(71)
+
+        assert journal.times("check") == [0.0, 30.0, 35.0, 40.0, 70.0]
+
+
+async def test_rechecks_are_never_rarer_than_checks(journal: Journal, autojump_clock: MockClock) -> None:
+    async with running(journal, check=in_turn(None, ValueError("slow"), None), check_every=2.0) as (_, _):
+        await trio.sleep(5)
+
+        assert journal.times("check") == [0.0, 2.0, 4.0]
+
+
 async def test_a_check_that_takes_too_long_has_failed(journal: Journal, autojump_clock: MockClock) -> None:
     async with running(journal, check=sleeps(0.0, 11.0, 0.0), check_timeout=10.0) as (_, seen):
         await trio.sleep(45)
@@ -108,9 +124,9 @@ async def test_the_third_failing_check_in_a_row_is_left_to_a_restart(
 ) -> None:
     """Unless `recover` is overridden, it raises what the check did."""
     async with running(journal, check=in_turn(None, ValueError("dead"))) as (_, seen):
-        await trio.sleep(91)
+        await trio.sleep(41)
 
-        assert journal.calls[-2:] == [(90.0, "recover dead"), (90.0, "close")]
+        assert journal.calls[-2:] == [(40.0, "recover dead"), (40.0, "close")]
         assert [event.reason for event in seen.of(ChildExited)] == ["ValueError: dead"]
         assert seen.moves[2:] == ["operational -> degraded", "degraded -> recovering", "recovering -> cooldown"]
 
@@ -123,7 +139,7 @@ async def test_a_recovery_that_works_saves_the_restart(journal: Journal, autojum
         return None
 
     async with running(journal, check=checks, recover=recover) as (_, seen):
-        await trio.sleep(91)
+        await trio.sleep(41)
 
         assert journal.names[-2:] == ["recover dead", "check"]
         assert seen.moves[-1] == "recovering -> operational"
@@ -133,9 +149,9 @@ async def test_a_recovery_that_works_saves_the_restart(journal: Journal, autojum
 async def test_a_recovery_that_hangs_is_called_off(journal: Journal, autojump_clock: MockClock) -> None:
     checks = in_turn(None, ValueError("dead"))
     async with running(journal, check=checks, recover=trio.sleep_forever, recover_timeout=4.0) as (_, _):
-        await trio.sleep(95)
+        await trio.sleep(45)
 
-        assert journal.times("close") == [94.0]
+        assert journal.times("close") == [44.0]
 
 
 async def test_a_check_that_knows_better_ends_the_link_at_once(journal: Journal, autojump_clock: MockClock) -> None:

@@ -339,6 +339,36 @@ tell_report(duenna.run(Supervisor("bot", [Child("a", Loops, shutdown=1000.0)])))
     assert status == 128 + signal.SIGINT
 
 
+@BOTH
+def test_under_a_virtual_clock_a_second_signal_forces_the_end_without_a_thread(number: signal.Signals) -> None:
+    """Nothing is forced by time there, so nothing has to wait beside the loop; a thread would be real."""
+    source = (
+        NEVER_ENDS
+        + """
+import threading
+from trio.testing import MockClock
+
+class Says(Member):
+    async def stopping(self, reason):
+        say("stopping", self.context.name, [thread.name for thread in threading.enumerate()])
+
+tree = Supervisor("bot", [Child("a", NeverEnds, shutdown=1000.0), Child("b", Says)])
+tell_report(duenna.run(tree, clock=MockClock()))
+"""
+    )
+    with Program(source) as program:
+        program.wait_for("started b")
+        program.send(number)
+        program.wait_for("stopping b")
+        program.send(number)
+        status = program.end()
+
+    assert status == 128 + number
+    assert program.said("stopping") == ["stopping b ['MainThread']"]
+    assert "still running: /bot/a" in program.text
+    assert "a second one forces the end" in program.text
+
+
 def test_child_that_never_ends_is_listed_and_the_process_ended() -> None:
     """The sum of the shutdown times over, `run` logs the `StopReport` with who overran, and ends the process."""
     source = (
