@@ -7,7 +7,11 @@ Try it against a local exchange, which `duenna sandbox` runs in another terminal
 
     python examples/trading_bot.py --url http://127.0.0.1:8070
 
-Ctrl-C stops it in order. `duenna demo` shows the same bot under fire.
+Ctrl-C stops it in order. `duenna demo` shows the same bot under fire, and
+
+    duenna simulate examples/trading_bot.py --days 30
+
+runs it through a month of faults in the simulated world that `scenario` sets up.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import argparse
 import os
 from decimal import Decimal
 from functools import partial
+from math import inf
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +36,18 @@ from duenna_actors.balance import Balance, BalanceMonitor, BalanceReading, GetBa
 from duenna_actors.binance import AggTrade
 from duenna_actors.binance_api import BinanceApi
 from duenna_actors.database import DatabaseConnection, Write
+from duenna_actors.exchange_clock import ExchangeClock
 from duenna_actors.feed import WebSocketFeed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from duenna.testing import Scenario, World
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EDGE = 0.0001  # how far from the mean a price must be, as a share of it
 STAKE = 0.1  # share of the available balance that goes into one position
-OLDEST_BALANCE = 10.0  # seconds; an older one is not traded on
+OLDEST_PRICE = 20.0  # seconds; a feed that has been silent for longer must not call itself operational
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS fills (time_ms INTEGER, symbol TEXT, quantity REAL, price REAL)",
@@ -46,6 +55,60 @@ TABLES = (
 )
 FILL = "INSERT INTO fills VALUES (?, ?, ?, ?)"
 MEAN = "INSERT INTO means VALUES (?, ?, ?)"
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How often the bot looks, and how long it waits; all in seconds, greater than 0.
+
+    The defaults suit a bot that runs for months. A server that fails is noticed at once by whoever uses
+    it; one that nobody asks, after ``check_every`` at most.
+
+    Attributes:
+        check_every: From one check of the API, and of the database, to the next.
+        balance_every: From one poll of the balance to the next.
+        oldest_balance: Age of a balance that is no longer traded on: three polls that failed.
+        candles_every: From one look at the candles, which last a minute, to the next.
+        request_timeout: For one request to the exchange.
+        first_data_within: From a subscription to its first trade.
+        stale_after: Silence of a feed after which it is asked for again; it is given up after
+            ``first_data_within`` more. A contract that trades less often needs more.
+        ack_timeout: For the answer to a subscription.
+        connect_timeout: For a websocket's handshake, and the answers to its subscriptions.
+        longest_backoff: Between two attempts to connect, at most.
+    """
+
+    check_every: float = 30.0
+    balance_every: float = 30.0
+    oldest_balance: float = 90.0
+    candles_every: float = 60.0
+    request_timeout: float = 5.0
+    first_data_within: float = 15.0
+    stale_after: float = 15.0
+    ack_timeout: float = 5.0
+    connect_timeout: float = 10.0
+    longest_backoff: float = 30.0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a time that is none, and a balance that is too old before the next one can be there."""
+        for name, seconds in attrs.asdict(self).items():
+            if not 0 < seconds < inf:
+                raise ValueError(f"{name} must be > 0 seconds and finite, got {seconds}")
+        if self.oldest_balance <= self.balance_every:
+            raise ValueError(
+                f"oldest_balance must be > balance_every ({self.balance_every}), got {self.oldest_balance}"
+            )
+
+    @property
+    def detection(self) -> float:
+        """Seconds in which a feed is found dead: it is silent, is asked for again, and is silent still."""
+        return self.stale_after + self.ack_timeout + self.first_data_within
+
+    @property
+    def worst_outage(self) -> float:
+        """Seconds in which every connection works again, and every feed has data, once nothing fails any more."""
+        close = 3.0  # of a websocket whose far end has vanished
+        return self.detection + close + self.longest_backoff + self.connect_timeout + self.first_data_within
 
 
 class Mean(msgspec.Struct, frozen=True):
@@ -63,7 +126,7 @@ class Order(msgspec.Struct, frozen=True):
     limit: float
 
 
-async def candles(context: Context, symbols: Sequence[str], every: float = 5.0) -> None:
+async def candles(context: Context, symbols: Sequence[str], every: float) -> None:
     """Publish the mean price of each contract's last minutes. A request that fails is no reason to crash."""
     api, database = context.lookup("/bot/api"), context.lookup("/bot/database")
     while True:
@@ -89,6 +152,7 @@ def subject(message: AggTrade | Mean) -> tuple[type, str]:
 class Strategy(Actor):
     """Holds what is cheaper than its mean, and nothing of what is dearer."""
 
+    oldest_balance: float
     means: dict[str, float] = attrs.field(factory=dict[str, float])
     is_blind: bool = False
 
@@ -118,7 +182,7 @@ class Strategy(Actor):
             reading: BalanceReading = await self.context.lookup("/bot/balance").ask(GetBalances(), 1.0, wait=False)
         except DuennaError:
             reading = BalanceReading({}, None)
-        was_blind, self.is_blind = self.is_blind, reading.age is None or reading.age > OLDEST_BALANCE
+        was_blind, self.is_blind = self.is_blind, reading.age is None or reading.age > self.oldest_balance
         if self.is_blind and not was_blind:
             self.context.log.warning("buys nothing while the balance is unknown")
         funds = reading.balances.get("USDT")
@@ -182,42 +246,48 @@ class Exchange:
     secret: str = ""
 
 
-def trading_bot(exchange: Exchange, symbols: Sequence[str], database: str, *, now: WallTime = wall_time) -> Supervisor:
+def trading_bot(
+    exchange: Exchange, symbols: Sequence[str], database: str, *, pace: Pace | None = None, now: WallTime = wall_time
+) -> Supervisor:
     """Return the bot's tree. What starts first stops last."""
+    pace = Pace() if pace is None else pace
+    clock = ExchangeClock(now)
 
     def api() -> BinanceApi:
-        made = BinanceApi(exchange.rest, api_key=exchange.key, api_secret=exchange.secret, timeout=2.0, wall_time=now)
-        made.check_every = 1.0
+        key, secret, timeout = exchange.key, exchange.secret, pace.request_timeout
+        made = BinanceApi(exchange.rest, api_key=key, api_secret=secret, timeout=timeout, clock=clock)
+        made.check_every = pace.check_every
         return made
 
     def balance() -> Actor:
-        return BalanceMonitor("api", every=2.0, timeout=1.5) if exchange.key else PaperBalance()
+        every, timeout = pace.balance_every, pace.request_timeout
+        return BalanceMonitor("api", every=every, timeout=timeout) if exchange.key else PaperBalance()
 
     def records() -> DatabaseConnection:
         made = DatabaseConnection(database, tables=TABLES)
-        made.check_every = 1.0
+        made.check_every = pace.check_every
         return made
 
     def feed(symbol: str) -> WebSocketFeed:
         return WebSocketFeed(
             f"{exchange.streams}/market/stream",
             [f"{symbol.lower()}@aggTrade"],
-            first_data_within=3.0,
-            stale_after=3.0,
-            connect_timeout=5.0,
-            ack_timeout=3.0,
-            wall_time=now,
+            first_data_within=pace.first_data_within,
+            stale_after=pace.stale_after,
+            connect_timeout=pace.connect_timeout,
+            ack_timeout=pace.ack_timeout,
+            wall_time=clock,
         )
 
     def connection(name: str, start: Any) -> Child:
-        backoff = Backoff.exponential(0.5, maximum=3.0, jitter="equal")
+        backoff = Backoff.exponential(0.5, maximum=pace.longest_backoff, jitter="equal")
         return Child(name, start, backoff=backoff, mailbox=Mailbox(10_000))
 
     feeds = [connection(symbol.lower(), partial(feed, symbol)) for symbol in symbols]
     trading = [
         Child("book", PaperBook),
-        Child("candles", partial(candles, symbols=symbols)),
-        Child("strategy", Strategy, mailbox=Mailbox.latest(key=subject)),
+        Child("candles", partial(candles, symbols=symbols, every=pace.candles_every)),
+        Child("strategy", partial(Strategy, pace.oldest_balance), mailbox=Mailbox.latest(key=subject)),
     ]
     return Supervisor(
         "bot",
@@ -233,12 +303,34 @@ def trading_bot(exchange: Exchange, symbols: Sequence[str], database: str, *, no
     )
 
 
+def scenario(world: World, symbols: Sequence[str] = SYMBOLS) -> Scenario:
+    """Return the bot in a simulated *world* that has an exchange: what `duenna simulate` and tests run."""
+    from duenna.testing import Scenario, data_probe  # noqa: PLC0415  # the bot itself needs no simulator
+    from duenna_actors.sandbox import SandboxSettings  # noqa: PLC0415
+    from duenna_actors.sandbox.service import LONGEST_WAIT, SandboxService  # noqa: PLC0415
+
+    settings, pace = SandboxSettings(tick=5.0), Pace()  # a trade per contract every 5 s: days are simulated in no time
+    sandbox = SandboxService(symbols, seed=world.seed, wall_time=world.true_time, settings=settings)
+    sandbox.join(world, "exchange", ["rest.exchange", "streams.exchange"])
+
+    exchange = Exchange("http://rest.exchange", "ws://streams.exchange", settings.api_key, settings.api_secret)
+    feeds = {symbol: f"/bot/feeds/{symbol.lower()}" for symbol in symbols}
+    probe = data_probe(world.record, lambda trade: feeds.get(trade.symbol), AggTrade, max_age=OLDEST_PRICE)
+    return Scenario(
+        tree=trading_bot(exchange, symbols, str(world.folder / "fills.db"), pace=pace, now=world.wall_time),
+        system=(probe,),
+        files=("fills.db",),
+        feeds=tuple(feeds.values()),
+        bound=pace.worst_outage + LONGEST_WAIT,
+    )
+
+
 def main() -> None:
     """Run the bot until it is stopped."""
     parser = argparse.ArgumentParser(description="A trading bot with paper orders.")
     parser.add_argument("--url", default="https://fapi.binance.com", help="REST interface (default: %(default)s)")
     parser.add_argument("--streams", help="websockets (default: those of Binance, or the same host as --url)")
-    parser.add_argument("--symbols", default="BTCUSDT,ETHUSDT", help="contracts, by comma (default: %(default)s)")
+    parser.add_argument("--symbols", default=",".join(SYMBOLS), help="contracts, by comma (default: %(default)s)")
     parser.add_argument("--database", default="trading_bot.sqlite3", help="SQLite file (default: %(default)s)")
     given = parser.parse_args()
     is_binance = given.url == "https://fapi.binance.com"

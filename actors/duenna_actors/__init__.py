@@ -41,6 +41,7 @@ from duenna_actors.database import (
     WriteBufferFullError,
     WriteDroppedError,
 )
+from duenna_actors.exchange_clock import ExchangeClock
 from duenna_actors.feed import (
     BadFrameError,
     FeedClosedError,
@@ -78,6 +79,7 @@ __all__ = [
     "DatabaseConnection",
     "DatabaseLostError",
     "DatabaseStatus",
+    "ExchangeClock",
     "FeedClosedError",
     "FeedHandshakeError",
     "FeedRotated",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Sequence
 
+    from duenna_actors._feed_clock import EventClock
     from duenna_actors._feed_options import FeedCounts, FeedOptions
     from duenna_actors._socket import Socket
 
@@ -36,13 +37,14 @@ class FeedLine:
         socket: Socket,
         options: FeedOptions,
         counts: FeedCounts,
+        clock: EventClock,
         *,
         deliver: Callable[[FeedLine, Data], None],
         recovered: Callable[[Sequence[str]], None],
         report: Callable[[Exception, int], None],
         rng: random.Random,
     ) -> None:
-        self.book = SubscriptionBook(options.redrives, options.max_event_age)
+        self.book = SubscriptionBook(options.redrives, clock)
         self.shutting_down = trio.Event()
         self.has_data = trio.Event()
         self.ended = trio.Event()
@@ -135,7 +137,8 @@ class FeedLine:
                     await self._request(self._protocol.subscribe, keys)
                 case GiveUp(keys):
                     on_stale(keys)
-                    raise StaleFeedError(keys, f"asked again {self._options.redrives} times")
+                    why = f"asked again {self._options.redrives} times, {self.book.why_stale(keys)}"
+                    raise StaleFeedError(keys, why)
                 case None:
                     pass
 

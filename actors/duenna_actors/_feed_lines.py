@@ -19,6 +19,7 @@ from duenna_actors.feed_messages import FeedRotated, SubscriptionChanged
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from duenna_actors._feed_clock import EventClock
     from duenna_actors.feed import WebSocketFeed
     from duenna_actors.feed_protocol import Data
 
@@ -36,7 +37,9 @@ class FeedLines:
         counts: What came over all of them.
     """
 
-    def __init__(self, feed: WebSocketFeed, options: FeedOptions, wanted: Mapping[str, Subscription]) -> None:
+    def __init__(
+        self, feed: WebSocketFeed, options: FeedOptions, wanted: Mapping[str, Subscription], clock: EventClock
+    ) -> None:
         self.present: FeedLine | None = None
         self.opened_at = 0.0
         self.counts = FeedCounts()
@@ -44,6 +47,7 @@ class FeedLines:
         self._context = feed.context
         self._options = options
         self._wanted = wanted
+        self._clock = clock
         self._handover = Handover()
         self._open_lines: list[FeedLine] = []
         self._changing: tuple[FeedLine, ...] = ()
@@ -183,6 +187,7 @@ class FeedLines:
             socket,
             options,
             self.counts,
+            self._clock,
             deliver=self._deliver,
             recovered=self._recovered,
             report=self._report_some,

@@ -24,7 +24,6 @@ class FeedOptions:
     url: str
     protocol: FeedProtocol
     redrives: int
-    max_event_age: float
     patience: float
     connect_timeout: float
     ack_timeout: float

@@ -19,6 +19,7 @@ import attrs
 import msgspec
 
 from duenna.machines import checks
+from duenna_actors._feed_clock import EventClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,6 +65,7 @@ class Track:
         newest: The newest event time that it has delivered, in seconds since 1970.
         messages: Messages that came.
         old: Those that were not fresh.
+        event_age: How old its last message was when it came, in seconds, by its event time.
         redrives: Times it was asked for again since it was last live.
     """
 
@@ -74,6 +76,7 @@ class Track:
     newest: float = -inf
     messages: int = 0
     old: int = 0
+    event_age: float = 0.0
     redrives: int = 0
 
     @property
@@ -107,12 +110,12 @@ class SubscriptionBook:
     Attributes:
         redrives: Times a stale subscription is asked for again before the websocket is
             given up. 0 gives it up at once.
-        max_event_age: Seconds that an event may be old when it comes; inf: any.
+        clock: Tells how old an event is, and how old it may be; other books may share it.
         recovered: Keys that were stale and deliver again; the reader empties it.
     """
 
     redrives: int = 1
-    max_event_age: float = 60.0
+    clock: EventClock = attrs.field(factory=EventClock)
     tracks: dict[str, Track] = attrs.field(factory=dict[str, Track], init=False)
     recovered: list[str] = attrs.field(factory=list[str], init=False)
     _aliases: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
@@ -165,8 +168,10 @@ class SubscriptionBook:
             return None
         track.messages += 1
         if event_time is not None:
-            if event_time <= track.newest or wall - event_time > self.max_event_age:
-                track.old += event_time < track.newest or wall - event_time > self.max_event_age
+            track.event_age = self.clock.observe(event_time, now, wall)
+            is_old = track.event_age > self.clock.max_age
+            if event_time <= track.newest or is_old:
+                track.old += event_time < track.newest or is_old
                 return track
             track.newest = event_time
         track.fresh_at = now
@@ -196,6 +201,13 @@ class SubscriptionBook:
     def stale(self) -> Sequence[str]:
         """Return the keys that are stale."""
         return [key for key, track in self.tracks.items() if track.state is SubscriptionState.STALE]
+
+    def why_stale(self, keys: Iterable[str]) -> str:
+        """Say what is known of why *keys* have no fresh data."""
+        age = max((self.tracks[key].event_age for key in keys if key in self.tracks), default=0.0)
+        if age > self.clock.max_age:
+            return f"its events are {age:.0f} s old by this machine's clock"
+        return "silent, or repeating what is old"
 
     def expects_data(self) -> bool:
         """Return whether any subscription has a deadline for its first data."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
+import trio
 
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._http import ApiRequest
 from duenna_actors.api import ApiConnection
 from duenna_actors.api_errors import ApiStatusError
+from duenna_actors.exchange_clock import ExchangeClock
 
 if TYPE_CHECKING:
     from duenna.wallclock import WallTime
@@ -28,8 +30,8 @@ class _ServerTime(msgspec.Struct):
 class BinanceApi(ApiConnection):
     """An `ApiConnection` that signs requests with ``is_signed`` as Binance wants it.
 
-    Signed requests carry the time, by the exchange's clock: the difference to ours is
-    measured by every check, and again at once when the exchange says that it is off (-1021).
+    Signed requests carry the time by the exchange's clock. Every check sets that, and so does
+    one that is made at once when the exchange says that the time is off (-1021).
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class BinanceApi(ApiConnection):
         api_secret: str = "",
         receive_window: float = 5.0,
         wall_time: WallTime = real_wall_time,
+        clock: ExchangeClock | None = None,
         **options: Any,
     ) -> None:
         """Describe the connection.
@@ -51,6 +54,7 @@ class BinanceApi(ApiConnection):
             receive_window: Seconds after which the exchange refuses a signed request that
                 has been under way.
             wall_time: Gives the date.
+            clock: The exchange's, which feeds may share; None: one of its own.
             options: Those of `ApiConnection`.
 
         Raises:
@@ -59,22 +63,23 @@ class BinanceApi(ApiConnection):
         if bool(api_key) != bool(api_secret):
             raise ValueError("api_key and api_secret go together, got one of them")
         headers = {"X-MBX-APIKEY": api_key} if api_key else {}
-        super().__init__(base_url, headers=headers | options.pop("headers", {}), wall_time=wall_time, **options)
+        self._clock = ExchangeClock(wall_time) if clock is None else clock
+        # The end of a ban is a time of the exchange's.
+        super().__init__(base_url, headers=headers | options.pop("headers", {}), wall_time=self._clock, **options)
         self._secret = api_secret.encode()
         self._receive_window = receive_window
         self._now = wall_time
-        self._offset = 0.0
 
     @property
     def clock_offset(self) -> float:
         """Seconds that the exchange's clock is ahead of ours, by the last check."""
-        return self._offset
+        return self._clock() - self._now()
 
     async def check(self) -> None:
-        """Ask for the exchange's time."""
-        began = self._now()
+        """Ask for the exchange's time; the way back is taken for half of the time that this took."""
+        began = trio.current_time()
         response = await self.request(ApiRequest(path=_TIME, type=_ServerTime))
-        self._offset = response.data.server_time_ms / 1000 - (began + self._now()) / 2
+        self._clock.set(response.data.server_time_ms / 1000 + (trio.current_time() - began) / 2)
 
     async def fetch(self, request: ApiRequest) -> ApiResponse:
         """Send *request* and return the answer.
@@ -97,7 +102,7 @@ class BinanceApi(ApiConnection):
         if not self._secret:
             message = f"{request.method} {request.path} must be signed: give BinanceApi an api_key and an api_secret"
             raise ValueError(message)
-        stamp = int((self._now() + self._offset) * 1000)
+        stamp = int(self._clock() * 1000)
         params = {name: value for name, value in request.params.items() if value is not None}
         query = urlencode(params | {"recvWindow": int(self._receive_window * 1000), "timestamp": stamp})
         signature = hmac.new(self._secret, query.encode(), "sha256").hexdigest()

@@ -10,6 +10,7 @@ import attrs
 
 from duenna.connection import Connection, ConnectionLostError
 from duenna.wallclock import wall_time as real_wall_time
+from duenna_actors._feed_clock import EventClock
 from duenna_actors._feed_lines import FeedLines
 from duenna_actors._feed_options import FeedCounts, FeedOptions
 from duenna_actors._kept import kept
@@ -114,7 +115,10 @@ class WebSocketFeed(Connection):
                 inf: never.
             redrives: Times a stale subscription is asked for again.
             max_event_age: Seconds that an event may be old, by its own time, and still
-                count as fresh; inf: any. This compares the exchange's clock with ours.
+                count as fresh; inf: any. What counts is the nearer one of two clocks: the time
+                of day, and the exchange's as its events have shown it since the runtime began.
+                So nothing depends on a time of day that is set while the feed runs; one that
+                is further ahead than this from the start makes every event old.
             connect_timeout: Seconds for the handshake and the answers to the subscriptions.
             ack_timeout: Seconds for the answer to one request.
             ping_every: Seconds of silence after which the far end is pinged.
@@ -145,12 +149,13 @@ class WebSocketFeed(Connection):
         patience = max((each.first_data_within for each in initial if isfinite(each.first_data_within)), default=10.0)
         self._initial = initial
         self._to = to
+        self._exchange = parts.netloc
+        self._max_event_age = max_event_age
         self._target: Ref | None = None
         self._options = FeedOptions(
             url=url,
             protocol=BinanceStreams() if protocol is None else protocol,
             redrives=redrives,
-            max_event_age=max_event_age,
             patience=patience,
             connect_timeout=connect_timeout,
             ack_timeout=ack_timeout,
@@ -186,7 +191,9 @@ class WebSocketFeed(Connection):
             context.runtime, (WebSocketFeed, context.path, initial), lambda: {each.key: each for each in initial}
         )
         self._target = context.lookup(self._to) if isinstance(self._to, str) else self._to
-        self._lines = FeedLines(self, self._options, self._wanted)
+        age = self._max_event_age
+        clock = kept(context.runtime, (EventClock, self._exchange, age), lambda: EventClock(age))
+        self._lines = FeedLines(self, self._options, self._wanted, clock)
         await self._lines.open()
 
     async def session(self) -> None:
@@ -203,7 +210,7 @@ class WebSocketFeed(Connection):
             await line.has_data.wait()
         stale = line.book.stale()
         if stale:
-            raise StaleFeedError(stale, "silent, or repeating what is old")
+            raise StaleFeedError(stale, line.book.why_stale(stale))
 
     async def close(self) -> None:
         """Close the websocket, with the closing handshake if the far end still takes part."""

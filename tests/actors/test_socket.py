@@ -106,12 +106,12 @@ async def test_a_certificate_that_nobody_signed_is_seen_as_one_and_at_once(tmp_p
     assert isinstance(cause.__cause__, ssl.SSLCertVerificationError)
 
 
-async def test_a_certificate_that_is_trusted_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_certificate_that_is_trusted_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text(CERTIFICATE)
     (tmp_path / "k.pem").write_text(KEY)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "c.pem", tmp_path / "k.pem")
-    monkeypatch.setattr(_tls, "_shared", [ssl.create_default_context(cafile=str(tmp_path / "c.pem"))])
+    _tls._of_run.set(ssl.create_default_context(cafile=str(tmp_path / "c.pem")))
 
     async def greet(request: WebSocketRequest) -> None:
         websocket = await request.accept()

@@ -12,9 +12,11 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import pytest
 import trio
 
 import duenna_actors.demo.bot
+from duenna_actors.demo.bot import Pace
 from duenna_actors.sandbox import SandboxSettings, open_sandbox
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trading_bot.py"
@@ -71,3 +73,17 @@ def count(database: Path) -> int:
             return int(found.execute("SELECT count(*) FROM means").fetchone()[0])
         except sqlite3.OperationalError:  # the table is not there yet
             return 0
+
+
+def test_a_pace_holds_times_that_make_sense() -> None:
+    with pytest.raises(ValueError, match=r"^check_every must be > 0 seconds and finite, got 0\.0$"):
+        Pace(check_every=0.0)
+    with pytest.raises(ValueError, match=r"^stale_after must be > 0 seconds and finite, got inf$"):
+        Pace(stale_after=float("inf"))
+    with pytest.raises(ValueError, match=r"^oldest_balance must be > balance_every \(30\.0\), got 30\.0$"):
+        Pace(oldest_balance=30.0)
+
+
+def test_the_worst_outage_is_made_of_what_the_pace_says() -> None:
+    """Detection 15 + 5 + 15, disconnection 3, backoff 30, handshake 10, first data 15."""
+    assert Pace().worst_outage == 93.0

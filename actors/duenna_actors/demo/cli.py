@@ -49,6 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
                 raise
             raise ImportError(f'the demo needs {library}: pip install "duenna[demo]"') from None
     # The rest of the package is imported only here: `duenna --help` does not wait for trio.
+    if options.is_virtual:
+        from duenna_actors.demo.virtual import virtual_demo  # noqa: PLC0415
+
+        return virtual_demo(options)
     from duenna_actors.demo.main import demo  # noqa: PLC0415
 
     return demo(options)

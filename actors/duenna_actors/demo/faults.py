@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from duenna.faults import Service
 from duenna_actors.sandbox.faults import (
+    Burst,
+    ClockDrift,
+    ClosedAfterOpen,
     CloseSockets,
     ConnectionsRefused,
+    ConnectionsReset,
     DatabaseLost,
     Fault,
+    GarbledAnswers,
     GarbledFrames,
     HalfOpen,
     HttpFailure,
+    LostAnswers,
     Mute,
     RateLimited,
+    ServerShutdown,
     SlowAnswers,
+    StaleEvents,
+    UpgradeRefused,
     kind_of,
 )
 from duenna_actors.sandbox.schedule import Scheduled
+from duenna_actors.sandbox.service import sandbox_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from random import Random
 
 CALM = 12.0
@@ -80,7 +91,47 @@ _WORDS: dict[type[Fault], str] = {
     HttpFailure: "HTTP {status} to every request",
     RateLimited: "HTTP 429 to every request, Retry-After {retry_after:g} s",
     SlowAnswers: "slow answers: every request takes {latency:g} s",
-    GarbledFrames: "garbage: {count} messages of {symbol} cut in half",
     ConnectionsRefused: "the exchange is gone: connections refused",
     DatabaseLost: "the database file is gone",
+    StaleEvents: "old events: {age:g} s",
+    GarbledFrames: "garbage: {count} messages of {symbol}, {mode}",
+    Burst: "a burst of {messages} messages",
+    ServerShutdown: "the exchange says that it will shut down, and does in {notice:g} s",
+    UpgradeRefused: "websockets refused with status {status}",
+    ClosedAfterOpen: "websockets closed {after:g} s after they are opened, code {code}",
+    LostAnswers: "lost answers: {mode}",
+    GarbledAnswers: "garbled answers: {mode}",
+    ClockDrift: "the clock of the exchange is {offset:+g} s off",
+    ConnectionsReset: "connections reset as they are made",
+}
+
+
+def tell_planned(fault: Mapping[str, Any], target: str) -> str:
+    """Say what a fault of a plan does, given as it stands in a trace, and to whom."""
+    kind = str(fault["kind"])
+    if kind == "service":
+        return tell(sandbox_fault(Service(name=fault["name"], params=fault["params"]))[0])
+    words = _PLANNED.get(kind, kind.replace("_", " "))
+    return words.format_map({**fault, "target": target.rpartition("/")[2]})
+
+
+_PLANNED = {
+    "latency": "slow network: {extra:.1f} s more each way",
+    "bandwidth": "narrow network: {bytes_per_second:,.0f} bytes/s",
+    "loss": "lossy network: {rate:.0%} of all packets",
+    "partition": "no network: nothing comes through",
+    "stall": "open connections stall",
+    "half_open": "open connections are dead, but nobody says so",
+    "reset": "every connection reset",
+    "refuse": "connections refused",
+    "truncate": "a connection is cut off in the middle of a packet",
+    "flip_byte": "a flipped byte",
+    "name_not_found": "no such name in DNS",
+    "tls_failure": "TLS fails",
+    "database_lost": "the database file is gone",
+    "database_slow": "the database takes {delay:.1f} s longer",
+    "disk_full": "the disk is full",
+    "clock_step": "the clock of the machine jumps by {offset:+.1f} s",
+    "suspend": "the machine sleeps for {length:.0f} s",
+    "crash": "{target} crashes with {error}",
 }

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import duenna
 from duenna import Child, GaveUpError, StartFailedError, StopReport
 from duenna.wallclock import WallTime, wall_time
-from duenna_actors.demo.bot import Exchange, trading_bot
+from duenna_actors.demo.bot import Exchange, Pace, trading_bot
 from duenna_actors.demo.exchange import DatabaseThief, LocalExchange
 from duenna_actors.demo.faults import plan
 from duenna_actors.demo.observers import Show
@@ -32,6 +32,20 @@ if TYPE_CHECKING:
 
 WELL, GAVE_UP, NOT_OPERATIONAL = 0, 1, 3
 
+QUICK = Pace(
+    check_every=1.0,
+    balance_every=2.0,
+    oldest_balance=10.0,
+    candles_every=5.0,
+    request_timeout=2.0,
+    first_data_within=3.0,
+    stale_after=3.0,
+    ack_timeout=3.0,
+    connect_timeout=5.0,
+    longest_backoff=3.0,
+)
+"""Everything is soon noticed and soon tried again: a minute is short."""
+
 
 def demo(options: Options, *, clock: trio.abc.Clock | None = None, now: WallTime = wall_time) -> int:
     """Run the demo, print what became of it, and return the exit status."""
@@ -42,7 +56,7 @@ def demo(options: Options, *, clock: trio.abc.Clock | None = None, now: WallTime
     with _database(options) as (database, thief), screen.logging("ERROR" if options.is_quiet else "INFO"):
         exchange = _exchange_of(options)
         local = [] if options.rest else [_local(options, exchange, thief, now)]
-        tree = trading_bot(exchange, options.symbols, str(database), now=now)
+        tree = trading_bot(exchange, options.symbols, str(database), pace=QUICK, now=now)
         try:
             report = duenna.run(
                 tree, system=[*show.before(), *local, *show.after()], seed=options.seed, log_level=None, clock=clock

@@ -10,7 +10,7 @@ from loguru import logger
 
 from duenna import Actor, Child, ChildExited, ChildParked, ChildRestarting, ChildStarted, Mailbox
 from duenna.connection import ConnectionChanged
-from duenna.events import RuntimeStarted
+from duenna.events import RuntimeStarted, RuntimeStopping
 from duenna_actors.binance import AggTrade
 from duenna_actors.demo.events import MessagesCounted
 from duenna_actors.demo.narration import narrate
@@ -30,7 +30,6 @@ APART = 2.5
 """Seconds from one picture to the next, at least."""
 
 _ASKED = frozenset({"api", "balance", "database"})
-_COUNT_EVERY = 1.0
 
 
 @attrs.define
@@ -112,16 +111,22 @@ class Show:
 
 
 class Counter(Actor):
-    """Counts what comes through the connections, and says so every second and at the end."""
+    """Counts what comes through the connections, and says so now and then, and at the end."""
 
-    def __init__(self) -> None:
-        """Begin at 0."""
+    def __init__(self, every: float = 1.0) -> None:
+        """Begin at 0.
+
+        Args:
+            every: Seconds from one telling to the next.
+        """
+        self._every = every
         self._data: dict[str, int] = {}
 
     def started(self) -> None:
         """Listen to market data, as the bot does."""
         self.context.subscribe(AggTrade)
-        self.context.tell_every(_COUNT_EVERY, _Tell())
+        self.context.tell_every(self._every, _Tell())
+        self.context.start_soon(self._tell_before_the_end)
 
     def receive(self, message: AggTrade | _Tell) -> None:
         """Count market data; tell the counts."""
@@ -136,6 +141,12 @@ class Counter(Actor):
         """Tell the last counts, whatever the *reason*."""
         del reason
         self._tell()
+
+    async def _tell_before_the_end(self) -> None:
+        """Tell what those have got who will be gone when this one is stopped."""
+        with self.context.runtime.events(RuntimeStopping, capacity=1) as stream:
+            async for _ in stream:
+                self._tell()
 
     def _tell(self) -> None:
         context = self.context

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import argparse
 
 LONGEST = 86_400.0
+LONGEST_VIRTUAL = 744.0
+"""Hours: a month."""
+
+_SECONDS, _HOURS = "60", "24"
 _SYMBOL = re.compile(r"[A-Z0-9]{1,16}USDT")
 _MOST_SYMBOLS = 20
 _STREAMS = {"fapi.binance.com": "fstream.binance.com", "testnet.binancefuture.com": "fstream.binancefuture.com"}
@@ -36,6 +40,8 @@ class Options:
         symbols: The contracts.
         database: The file; None for one of its own that is thrown away.
         is_quiet: Whether only the end is told.
+        is_virtual: Whether time and network are simulated.
+        trace: The file for the trace of a virtual run; None for no file.
     """
 
     seconds: float
@@ -46,12 +52,17 @@ class Options:
     symbols: tuple[str, ...]
     database: Path | None
     is_quiet: bool
+    is_virtual: bool = False
+    trace: Path | None = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; what they hold is checked by `read_options`, which can say more in one line."""
     add = parser.add_argument
-    add("--seconds", default="60", metavar="N", help="how long to run (default: %(default)s)")
+    add("--seconds", metavar="N", help=f"how long to run (default: {_SECONDS})")
+    add("--virtual", action="store_true", help="simulate clock and network: a day takes less than a minute")
+    add("--hours", metavar="N", help=f"with --virtual: how long to run (default: {_HOURS})")
+    add("--trace", metavar="FILE", help="with --virtual: write down all that happens, as JSON lines")
     add("--seed", default="1", metavar="N", help="same seed, same prices and faults (default: %(default)s)")
     add("--no-faults", action="store_true", help="let the local exchange behave")
     add(
@@ -72,27 +83,54 @@ def read_options(given: argparse.Namespace) -> Options:
     Raises:
         OptionError: One makes no sense.
     """
+    _refuse_wrong_company(given)
     rest, streams = _addresses(given.url or [])
     return Options(
-        seconds=_seconds(given.seconds),
+        seconds=_length(given),
         seed=_seed(given.seed),
         has_faults=not given.no_faults and not rest,
         rest=rest,
         streams=streams,
         symbols=_symbols(given.symbols),
-        database=None if given.database is None else _database(given.database),
+        database=None if given.database is None else _file("--database", given.database),
         is_quiet=given.quiet,
+        is_virtual=given.virtual,
+        trace=None if given.trace is None else _file("--trace", given.trace),
     )
 
 
-def _seconds(text: str) -> float:
+def _refuse_wrong_company(given: argparse.Namespace) -> None:
+    """Refuse options that mean nothing beside, or without, the others."""
+    if given.virtual:
+        for name, value, why in (
+            ("--url", given.url, "reaches no real exchange"),
+            ("--database", given.database, "throws its disk away"),
+        ):
+            if value is not None:
+                raise OptionError(f"{name} must be left out with --virtual, which {why}")
+        if given.hours is not None and given.seconds is not None:
+            raise OptionError("--hours must be left out with --seconds, got both")
+    else:
+        for name in ("hours", "trace"):
+            if getattr(given, name) is not None:
+                raise OptionError(f"--{name} must come with --virtual, got it alone")
+
+
+def _length(given: argparse.Namespace) -> float:
+    if given.virtual and given.seconds is None:
+        return 3600.0 * _number("--hours", _HOURS if given.hours is None else given.hours, LONGEST_VIRTUAL)
+    most = 3600.0 * LONGEST_VIRTUAL if given.virtual else LONGEST
+    return _number("--seconds", _SECONDS if given.seconds is None else given.seconds, most)
+
+
+def _number(name: str, text: str, most: float) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = -1.0
-    if not (isfinite(seconds) and 0.0 < seconds <= LONGEST):
-        raise OptionError(f"--seconds must be a number > 0 and <= {LONGEST:.0f}, got {text!r}")
-    return seconds
+        number = -1.0
+    if not (isfinite(number) and 0.0 < number <= most):
+        raise OptionError(f"{name} must be a number > 0 and <= {most:.0f}, got {text!r}")
+    return number
 
 
 def _seed(text: str) -> int:
@@ -148,10 +186,10 @@ def _streams_of(rest: str) -> str:
     return f"{scheme}://{_STREAMS.get(parts.hostname or '', parts.netloc)}"
 
 
-def _database(text: str) -> Path:
+def _file(name: str, text: str) -> Path:
     path = Path(text)
     if not text or path.is_dir():
-        raise OptionError(f"--database must be a file, got {text!r}" + (", which is a folder" if text else ""))
+        raise OptionError(f"{name} must be a file, got {text!r}" + (", which is a folder" if text else ""))
     if not path.parent.is_dir():
-        raise OptionError(f"--database must be in a folder that exists, got {text!r}")
+        raise OptionError(f"{name} must be in a folder that exists, got {text!r}")
     return path

@@ -238,7 +238,7 @@ class WebSocketSession:
         rules = self.settings
         oldest = trio.current_time() + rules.max_age
         next_ping = trio.current_time() + rules.ping_interval
-        while not self._is_closing:
+        while not (self._is_closing or self._is_frozen):  # a frozen one is never closed by its age
             deadline = float("inf") if self._pinged_at is None else self._pinged_at + rules.pong_timeout
             await trio.sleep_until(min(oldest, next_ping, deadline))
             now = trio.current_time()

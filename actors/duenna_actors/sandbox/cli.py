@@ -1,6 +1,7 @@
 """`duenna sandbox`: the exchange on its own."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ def register(subparsers: Subparsers) -> None:
         "sandbox",
         help="run a local exchange to test bots against",
         description="Run a local exchange with the shapes of Binance USD-M futures, and with faults to order. "
-        "Nothing is protected: leave it on this machine. Ends with Ctrl-C.",
+        "Nothing is protected: leave it on this machine. Ends with Ctrl-C or SIGTERM.",
     )
     parser.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 for any that is free (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -35,7 +36,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the sandbox until Ctrl-C and return the exit status."""
+    """Run the sandbox until Ctrl-C or SIGTERM, and return the exit status."""
     # The rest of the package is imported only here: `duenna --help` does not wait for trio.
     import trio  # noqa: PLC0415
 
@@ -65,17 +66,19 @@ async def _serve(arguments: argparse.Namespace, schedule: list["Scheduled"]) -> 
     from duenna_actors.sandbox import open_sandbox  # noqa: PLC0415
 
     printer = _FaultPrinter()
-    async with open_sandbox(
-        symbols=[name for name in arguments.symbols.split(",") if name],
-        seed=arguments.seed,
-        host=arguments.host,
-        port=arguments.port,
-        schedule=schedule,
-        on_fault=printer,
-    ) as sandbox:
-        _print_address(sandbox)
-        printer.begin()
-        await trio.sleep_forever()
+    with trio.open_signal_receiver(signal.SIGTERM) as terminated:
+        async with open_sandbox(
+            symbols=[name for name in arguments.symbols.split(",") if name],
+            seed=arguments.seed,
+            host=arguments.host,
+            port=arguments.port,
+            schedule=schedule,
+            on_fault=printer,
+        ) as sandbox:
+            _print_address(sandbox)
+            printer.begin()
+            async for _ in terminated:
+                return
 
 
 class _FaultPrinter:

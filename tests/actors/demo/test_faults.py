@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 import pytest
 
-from duenna_actors.demo.faults import CALM, plan, tell
-from duenna_actors.sandbox import Burst, CloseSockets, DatabaseLost, Mute, RateLimited, SlowAnswers
+from duenna.faults import KINDS, kind_of, random_plan
+from duenna_actors.demo.faults import CALM, plan, tell, tell_planned
+from duenna_actors.sandbox import CloseSockets, DatabaseLost, Mute, RateLimited, SlowAnswers, UpgradeDropped
+from duenna_actors.sandbox.service import SERVICES
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 SEVERAL = 8
@@ -52,4 +55,18 @@ def test_a_fault_is_told_in_words() -> None:
     assert tell(CloseSockets(code=1000)) == "every websocket closed with code 1000"
     assert tell(Mute(symbol="X")) == "mute symbol: no data of X, all else looks well"
     assert tell(SlowAnswers(latency=5.0)) == "slow answers: every request takes 5 s"
-    assert tell(Burst()) == "burst"
+    assert tell(UpgradeDropped()) == "upgrade dropped"
+
+
+def test_every_fault_of_a_plan_is_told_in_words() -> None:
+    """In those of the sandbox if it is the exchange's own; nothing that stands in braces is left."""
+    chance, book = Random(1), "/bot/trading/book"  # noqa: S311
+    drawn = random_plan(
+        chance, 1e6, hosts=["exchange"], actors=[book], files=["/x.db"], services={"exchange": SERVICES}
+    )
+    told = [tell_planned(msgspec.to_builtins(each.fault), each.target) for each in drawn.faults]
+
+    assert len({kind_of(each.fault) for each in drawn.faults}) == len(KINDS)
+    assert not [text for text in told if "{" in text]
+    assert "mute symbol: no data of BTCUSDT, all else looks well" in told
+    assert "book crashes with OSError" in told

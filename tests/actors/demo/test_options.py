@@ -50,6 +50,13 @@ def test_all_of_them(tmp_path: Path) -> None:
     )
 
 
+def test_a_virtual_run_lasts_hours_unless_told_otherwise(tmp_path: Path) -> None:
+    assert (read("--virtual").seconds, read("--virtual").is_virtual) == (86_400.0, True)
+    assert read("--virtual", "--hours", "0.5").seconds == 1_800.0
+    assert read("--virtual", "--seconds", "90000").seconds == 90_000.0
+    assert read("--virtual", "--trace", str(tmp_path / "x")).trace == tmp_path / "x"
+
+
 @pytest.mark.parametrize(
     ("rest", "streams"),
     [
@@ -72,6 +79,15 @@ def test_the_websockets_are_found_from_the_other_address(rest: str, streams: str
         (["--seconds", "soon"], "--seconds must be a number > 0 and <= 86400, got 'soon'"),
         (["--seconds", "86401"], "--seconds must be a number > 0 and <= 86400, got '86401'"),
         (["--seed", "1.5"], "--seed must be a whole number, got '1.5'"),
+        (["--hours", "1"], "--hours must come with --virtual, got it alone"),
+        (["--trace", "x"], "--trace must come with --virtual, got it alone"),
+        (["--virtual", "--hours", "0"], "--hours must be a number > 0 and <= 744, got '0'"),
+        (["--virtual", "--hours", "745"], "--hours must be a number > 0 and <= 744, got '745'"),
+        (["--virtual", "--hours", ""], "--hours must be a number > 0 and <= 744, got ''"),
+        (["--virtual", "--hours", "1", "--seconds", "1"], "--hours must be left out with --seconds, got both"),
+        (["--virtual", "--url", "http://a"], "--url must be left out with --virtual, which reaches no real exchange"),
+        (["--virtual", "--database", "x"], "--database must be left out with --virtual, which throws its disk away"),
+        (["--virtual", "--trace", "/no/such/x"], "--trace must be in a folder that exists, got '/no/such/x'"),
         (["--symbols", "BTC"], "--symbols must be contracts that end in USDT, by comma, got 'BTC' in 'BTC'"),
         (["--symbols", "AUSDT,ausdt"], "--symbols must differ, got 'AUSDT,ausdt'"),
         (["--symbols", ",".join(f"A{n}USDT" for n in range(21))], "--symbols must be 20 at most, got 21"),

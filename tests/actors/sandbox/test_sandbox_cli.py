@@ -32,7 +32,8 @@ def parse(*words: str) -> argparse.Namespace:
     return parser.parse_args(["sandbox", *words])
 
 
-def test_it_runs_alone_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_runs_alone_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text('[{"at": 0, "fault": {"kind": "mute", "symbol": "BTC*"}, "duration": 60}]')
     command = [sys.executable, "-c", PROGRAM, "sandbox", "--port", "0", "--symbols", "BTCUSDT", "--schedule", str(plan)]
@@ -43,7 +44,7 @@ def test_it_runs_alone_until_ctrl_c(tmp_path: Path) -> None:
             lines = [process.stdout.readline() for _ in range(6)]
             url = lines[0].split()[1].removesuffix("/fapi/v1/...")
             answer = httpx2.get(f"{url}/fapi/v1/ticker/price", trust_env=False)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             errors = process.stderr.read()
             status = process.wait(10)
         finally:

@@ -128,6 +128,18 @@ async def test_a_connection_ends_after_a_day(autojump_clock: trio.testing.MockCl
         assert feed.connection.closed.code == 1001
 
 
+async def test_a_frozen_connection_is_not_closed_for_its_age_again_and_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It can be closed neither for its age nor for a pong, so nobody waits for those times any more."""
+    async with open_sandbox(wall_clock=virtual_time, settings=SLOW) as sandbox, connect(sandbox, "/market/ws"):
+        (session,) = sandbox._app.links.sessions()
+        sandbox.faults.inject(HalfOpen(), duration=1.0)
+
+        with trio.fail_after(100.0):
+            await session._keep()
+
+
 async def test_nobody_listening_costs_nothing(autojump_clock: trio.testing.MockClock) -> None:
     """The market does not tick in an hour that nobody looks at: the only wake-ups are those of the test itself."""
     async with open_sandbox(wall_clock=virtual_time) as sandbox:
