@@ -16,6 +16,7 @@ from loguru import logger
 
 import duenna
 import duenna.connection
+import duenna.testing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ DEFAULTS = re.compile(r"^<!-- defaults: ([\w.]+) -->\n((?:\|.*\n)+)", re.MULTILI
 ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#:]+)(?:#[^)]*)?\)")
-NAMES = {**vars(duenna), **vars(duenna.connection), "inf": math.inf}
+NAMES = {**vars(duenna), **vars(duenna.connection), "testing": duenna.testing, "inf": math.inf}
 
 
 def load_script() -> ModuleType:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 WRITTEN_DOWN = Path(__file__).with_name("public_surface.txt")
+PACKAGES = ["duenna", "duenna.faults", "duenna.testing", "duenna.testing.invariants", "duenna_actors"]
 
 
 def written_down() -> dict[str, list[str]]:
@@ -22,7 +23,7 @@ def written_down() -> dict[str, list[str]]:
     return surface
 
 
-@pytest.mark.parametrize("package", ["duenna", "duenna_actors"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_public_names_are_those_written_down(package: str) -> None:
     exported: list[str] = importlib.import_module(package).__all__
 
@@ -30,7 +31,7 @@ def test_the_public_names_are_those_written_down(package: str) -> None:
     assert len(exported) == len(set(exported))
 
 
-@pytest.mark.parametrize("package", ["duenna", "duenna_actors"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_public_name_is_there_and_documented(package: str) -> None:
     module = importlib.import_module(package)
 

@@ -6,10 +6,12 @@ What stands here must go on type-checking in a user's bot; ``assert_type`` pins 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, assert_type
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_type
 
 import attrs
 import msgspec
+import trio
 
 import duenna
 from duenna import (
@@ -29,6 +31,27 @@ from duenna import (
     Timer,
     TreeNode,
 )
+from duenna.faults import FaultPlan, HalfOpen, Partition, Planned, Service, load_plan, random_plan
+from duenna.testing import (
+    Checker,
+    Leak,
+    Link,
+    Outcome,
+    Scenario,
+    Violation,
+    World,
+    WorldLeakError,
+    data_probe,
+    world_test,
+)
+from duenna_actors import BinanceApi, WebSocketFeed
+from duenna_actors.exchange_clock import ExchangeClock
+from duenna_actors.sandbox.service import SandboxService
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from duenna.testing.trace import Record
 
 
 class Fill(msgspec.Struct, frozen=True):
@@ -80,6 +103,7 @@ class Poller(Actor):
 class Feed(Connection):
     async def connect(self) -> None:
         self.check_every = 10.0
+        self.recheck_every = 2.0
 
     async def session(self) -> None:
         self.context.publish(Fill(1.0))
@@ -137,3 +161,101 @@ async def embed() -> None:
 
 def run_it() -> None:
     assert_type(duenna.run(tree, log_level="DEBUG"), StopReport)
+
+
+storm = FaultPlan(
+    faults=(
+        Planned(at=60.0, target="exchange", fault=Partition(), duration=30.0, every=600.0),
+        Planned(at=90.0, target="exchange", fault=Service(name="mute", params={"symbol": "BTCUSDT"})),
+    )
+)
+
+
+def strike(fault: Service, duration: float | None) -> None:
+    assert_type(fault.params, dict[str, Any])
+
+
+async def serve(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    task_status.started()
+
+
+def scenario(world: World) -> Scenario:
+    """What a user writes: the bot, and what it needs in a world."""
+    world.serve("exchange", serve)
+    world.on_service_fault("exchange", strike, offers=[Service(name="mute")])
+    probe = data_probe(world.record, lambda fill: "/bot/feed", Fill, max_age=20.0)
+    return Scenario(tree=tree, system=(probe,), files=("bot.db",), bound=90.0)
+
+
+def joined(world: World) -> Supervisor:
+    """The sandbox as the exchange, and its clock."""
+    SandboxService(["BTCUSDT"], seed=world.seed, wall_time=world.true_time).join(world, "exchange", ["rest.exchange"])
+    clock = ExchangeClock(world.wall_time)
+    assert_type(clock(), float)
+    api = Child("api", lambda: BinanceApi("http://rest.exchange", api_key="", api_secret="", clock=clock))
+    feed = Child("feed", lambda: WebSocketFeed("ws://exchange/market/stream", ["btcusdt@aggTrade"], wall_time=clock))
+    return Supervisor("bot", [api, feed])
+
+
+@world_test(seeds=200, seconds=3600.0)
+def test_a_scenario(world: World) -> Scenario:
+    return scenario(world)
+
+
+@world_test(faults=Path("storm.json"))
+def test_a_tree(world: World) -> Supervisor:
+    return tree
+
+
+@world_test(faults=storm, link=Link(latency=0.1, loss=0.01), detail="messages")
+async def test_acting(world: World, number: int) -> None:
+    async with world.open_runtime(scenario(world)) as runtime:
+        assert_type(runtime, Runtime)
+        await trio.sleep(number)
+        world.strike(HalfOpen(), "exchange")
+        world.strike(Partition(), target="exchange", duration=30.0)
+
+
+@world_test()
+async def test_acting_without_a_scenario(world: World) -> None:
+    await world.begin_faults()
+    async with world.open_runtime(joined(world), hear=lambda event: world.record("heard", event.path)) as runtime:
+        assert_type(runtime, Runtime)
+    try:
+        await trio.sleep(1.0)
+    except WorldLeakError as error:
+        assert_type(error.leak, Leak)
+
+
+async def added(first: int, second: float) -> float:
+    return first + second
+
+
+def use_worlds(rng: Random) -> None:
+    outcome = World(7, faults="default", trace_file=Path("trace.jsonl")).simulate(scenario, 86_400.0)
+    assert_type(outcome, Outcome)
+    assert_type(outcome.violations, tuple[Violation, ...])
+    assert_type(outcome.ok, bool)
+    assert_type(World(7).leaks, list[Leak])
+    assert_type(World(7).simulate(tree, 60).plan, FaultPlan)
+    assert_type(World(7, faults=storm).run(added, 1, 2.0), float)
+    assert_type(load_plan("storm.yaml"), FaultPlan)
+    assert_type(random_plan(rng, 3600.0, hosts=["exchange"]), FaultPlan)
+    assert_type([strike.end for strike in storm.strikes(3600.0)], list[float | None])
+    Planned(at=1.0, fault=HalfOpen())
+
+
+class NoOrders:
+    """A rule of a user's own."""
+
+    name = "no_orders"
+    kinds = frozenset({"order"})
+
+    def apply(self, record: Record) -> list[Violation]:
+        return [Violation(self.name, record.t, record.seq, record.path, "an order was sent")]
+
+    def finish(self, end: float) -> list[Violation]:
+        return []
+
+
+rules: tuple[Checker, ...] = (NoOrders(),)

@@ -1,0 +1,29 @@
+"""Test a bot in a world of its own: virtual network, virtual clock, faults, and every run repeatable from a seed.
+
+`docs/simulation.md` shows how.
+"""
+
+from duenna.testing._decorator import world_test
+from duenna.testing._errors import WorldError
+from duenna.testing._leaks import Leak, WorldLeakError
+from duenna.testing._net import Host, Link, Network
+from duenna.testing._simulation import Outcome, Scenario
+from duenna.testing._world import World
+from duenna.testing.invariants import Checker, Violation
+from duenna.testing.probe import data_probe
+
+__all__ = [
+    "Checker",
+    "Host",
+    "Leak",
+    "Link",
+    "Network",
+    "Outcome",
+    "Scenario",
+    "Violation",
+    "World",
+    "WorldError",
+    "WorldLeakError",
+    "data_probe",
+    "world_test",
+]

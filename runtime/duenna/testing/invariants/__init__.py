@@ -1,0 +1,97 @@
+"""What must hold in every run: one small checker per rule, each a pure reader of records.
+
+`docs/invariants.md` lists the rules.
+"""
+
+from __future__ import annotations
+
+from duenna.machines import checks
+from duenna.testing.invariants._base import Checker, Violation, check
+from duenna.testing.invariants.death_watch import DeathWatch
+from duenna.testing.invariants.explained import Explained
+from duenna.testing.invariants.failure_count import FailureCount
+from duenna.testing.invariants.fresh_feeds import FreshFeeds
+from duenna.testing.invariants.group import GroupRestarts
+from duenna.testing.invariants.incarnation import OneIncarnation
+from duenna.testing.invariants.intensity import Intensity
+from duenna.testing.invariants.liveness import Liveness
+from duenna.testing.invariants.mailbox_bound import MailboxBound
+from duenna.testing.invariants.message_life import MessageLife
+from duenna.testing.invariants.message_order import MessageOrder
+from duenna.testing.invariants.old_timer import OldTimers
+from duenna.testing.invariants.restart_type import RestartTypes
+from duenna.testing.invariants.shutdown import Shutdown
+from duenna.testing.invariants.staleness import Staleness
+from duenna.testing.invariants.stop_order import StopOrder
+from duenna.testing.invariants.time_order import TimeOrder
+from duenna.testing.invariants.unexplained_stop import UnexplainedStops
+from duenna.testing.invariants.world_end import WorldEnd
+
+__all__ = [
+    "BOUND",
+    "Checker",
+    "DeathWatch",
+    "Explained",
+    "FailureCount",
+    "FreshFeeds",
+    "GroupRestarts",
+    "Intensity",
+    "Liveness",
+    "MailboxBound",
+    "MessageLife",
+    "MessageOrder",
+    "OldTimers",
+    "OneIncarnation",
+    "RestartTypes",
+    "Shutdown",
+    "Staleness",
+    "StopOrder",
+    "TimeOrder",
+    "UnexplainedStops",
+    "Violation",
+    "WorldEnd",
+    "check",
+    "standard",
+]
+
+BOUND = 120.0
+"""Seconds after a fault in which a bot should be well again, where nothing else was said."""
+
+
+def standard(*, bound: float = BOUND, max_age: float | None = None, explained: bool = True) -> tuple[Checker, ...]:
+    """Return fresh checkers of all rules.
+
+    Args:
+        bound: Seconds after the end of the last fault within which every permanent actor runs
+            again and every feed has data, and after which an error is not the fault's any more. Greater than 0.
+        max_age: Seconds for which a feed may be silent while its connection says `operational`; None: *bound*.
+        explained: Whether an error needs a fault that explains it. False is for bots whose actors
+            crash on purpose.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: *bound* or *max_age* is not greater than 0, or nan.
+    """
+    bound = checks.duration("standard", "bound", bound, zero=False)
+    max_age = bound if max_age is None else checks.duration("standard", "max_age", max_age, zero=False)
+    rules: tuple[Checker, ...] = (
+        MessageLife(),
+        MessageOrder(),
+        MailboxBound(),
+        Intensity(),
+        GroupRestarts(),
+        OneIncarnation(),
+        DeathWatch(),
+        RestartTypes(),
+        TimeOrder(),
+        Liveness(bound),
+        FreshFeeds(bound),
+        Staleness(max_age),
+        StopOrder(),
+        Shutdown(),
+        WorldEnd(),
+        OldTimers(),
+        UnexplainedStops(),
+        FailureCount(),
+    )
+    return (*rules, Explained(bound)) if explained else rules
