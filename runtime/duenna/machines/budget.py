@@ -110,18 +110,20 @@ class RetryBudget:
             raise RuntimeError(message)
         self.retrying -= 1
 
-    def withdraw(self, cost: float = 1.0) -> bool:
+    def withdraw(self, cost: float = 1.0, *, may_spare: bool = True) -> bool:
         """Take out one retry; return whether it may be made.
 
         Args:
             cost: In retries, at least 0: 1, or ``timeout_cost``.
+            may_spare: Whether it may be let go from an empty bucket: False for a call that has
+                not entered, such as a hedge.
         """
         price = cost * self._price
         if price <= self._balance:
             self._balance -= price
             self.granted += 1
             return True
-        if 0 < self.retrying <= self.free:
+        if may_spare and 0 < self.retrying <= self.free:
             self.spared += 1
             return True
         self.denied += 1

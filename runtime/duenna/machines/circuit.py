@@ -20,7 +20,8 @@ and takes the long way whenever ``gated`` is true: `Circuit.admit` before the ca
 - the permit is of an older generation: it is set when its generation ends, hence the second look;
 - each call must be timed (``slow_call``) or dated (a window over seconds);
 - the window is still filling and holds so many failures that the *success* that brings it to
-  ``minimum_calls`` opens the breaker. In a full window a success can only lower the rate.
+  ``minimum_calls`` opens the breaker. In a full window a success can only lower the rate;
+- a shell has set it, to be told of the next outcome.
 
 ``seq`` numbers the outcomes of the generation; see `window` for why that is enough. A failure always goes
 through `Circuit.settle`. Between a look at ``gated`` and ``seq += 1`` an interpreter with a lock of its own
@@ -81,6 +82,11 @@ class Circuit:
         self._is_measured = self.settings.slow_call is not None or self.settings.per == Per.SECONDS
         self._begin()
 
+    @property
+    def outcomes(self) -> int:
+        """Calls since it was made or reset that have ended, in whatever way."""
+        return self._counters.calls + self.permit.seq + self._counters.released
+
     def admit(self, now: float) -> Permit | Rejected:
         """Return a permit to settle or release, or how long to wait for one."""
         state = self.state
@@ -93,6 +99,10 @@ class Circuit:
         if state is _OPEN:
             return self._probe(now, self._move(Cause.WAITED, now))
         return self._probe(now) if state is _HALF_OPEN else self.permit
+
+    def holds(self, permit: Permit) -> bool:
+        """Return whether *permit* is of this generation."""
+        return permit.generation == self.generation if isinstance(permit, Probe) else permit is self.permit
 
     def retry_after(self, now: float) -> float:
         """Return how many seconds a call would have to wait, 0 if it would be let through."""
@@ -107,6 +117,23 @@ class Circuit:
         while now + wait < until:  # the difference was rounded down
             wait = math.nextafter(wait, math.inf)
         return wait if wait > 0 else 0.0
+
+    def refuse(self, now: float) -> float:
+        """Count a rejection if no call is let through at all; return the wait, 0 if a call should ask `admit`."""
+        state = self.state
+        if state is _OPEN:
+            until = self.until
+            wait = until - now
+            if wait <= 0:
+                return 0.0
+            if now + wait < until:  # the difference was rounded down
+                wait = self.retry_after(now)
+        elif state is BreakerState.FORCED_OPEN:
+            wait = math.inf
+        else:
+            return 0.0
+        self._counters.rejected += 1
+        return wait
 
     def settle(
         self, permit: Permit, *, ok: bool, now: float, duration: float = 0.0, draw: float = 0.5
@@ -176,6 +203,7 @@ class Circuit:
     def _judge(self, permit: Permit, now: float, *, ok: bool, slow: bool, draw: float) -> Change | None:
         """Record an outcome of this generation; open if the window says so."""
         window = self._window
+        permit.gated = self._is_measured and window is not None
         if window is None:
             return None
         window.record(permit.seq, now, failed=not ok, slow=slow)
@@ -186,7 +214,6 @@ class Circuit:
         if calls < self._minimum:
             permit.gated = self._is_measured or window.failures / self._minimum >= settings.failure_rate
             return None
-        permit.gated = self._is_measured
         if window.failures / calls >= settings.failure_rate:
             return self._open(Cause.FAILURES, now, draw)
         if window.slow / calls >= settings.slow_rate:

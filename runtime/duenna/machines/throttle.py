@@ -118,7 +118,7 @@ class AdaptiveThrottle:
         """Forget all that was counted in the window."""
         self._requests = [0] * self.slots
         self._accepts = [0] * self.slots
-        self._attempted = self._accepted = 0
+        self._attempted = self._accepted = self._slot = 0  # of slots, too: the next clock may begin earlier
 
     def _chance(self) -> float:
         surplus = self._attempted - self.k * self._accepted

@@ -291,3 +291,13 @@ def test_what_makes_no_budget_is_refused(make: Callable[[], RetryBudget], error:
         make()
 
     assert str(caught.value) == message
+
+
+def test_who_has_not_entered_is_not_spared() -> None:
+    """A hedge: from an empty bucket a lone retry is let go, and nothing else."""
+    budget = RetryBudget(0.1, 0.0)
+    budget.enter()
+
+    assert not budget.withdraw(may_spare=False)
+    assert budget.withdraw()
+    assert (budget.denied, budget.spared) == (1, 1)

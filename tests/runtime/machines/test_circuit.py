@@ -479,3 +479,57 @@ def test_the_counters_add_up() -> None:
         "window": Tally(1, 0, 0),
     }
     assert statistics.failure_rate == 0.0
+
+
+@pytest.mark.parametrize("now", [0.0, 0.1, 1 / 3, 9.999999999999998, 10.0, 11.0])
+def test_a_quick_refusal_says_what_an_admission_would(now: float) -> None:
+    quick, slow = opened(), opened()
+
+    verdict = slow.admit(now)
+
+    assert quick.refuse(now) == (verdict.retry_after if isinstance(verdict, Rejected) else 0.0)
+    assert quick.statistics(now).rejected == slow.statistics(now).rejected
+
+
+def test_the_wait_of_a_quick_refusal_is_long_enough() -> None:
+    """Here the difference of the two times is rounded down, so that their sum would be before the end."""
+    now, until = 7.041823713559468, 25.227415821964772
+    circuit = opened(Breaker.consecutive(3, open_for=until))
+
+    assert now + (until - now) < until <= now + circuit.refuse(now)
+
+
+def test_a_quick_refusal_leaves_probes_and_calls_alone() -> None:
+    halfway, _ = half_open()
+    closed, forced = Circuit(THREE), Circuit(THREE)
+    forced.force_open(0.0)
+
+    assert (halfway.refuse(10.0), closed.refuse(0.0), forced.refuse(0.0)) == (0.0, 0.0, math.inf)
+    assert (halfway.statistics(10.0).rejected, forced.statistics(0.0).rejected) == (0, 1)
+
+
+def test_outcomes_are_all_calls_that_have_ended() -> None:
+    circuit = Circuit(THREE)
+    call(circuit, 0.0, ok=True)
+    circuit.release(admitted(circuit, 0.0))
+    for _ in range(3):
+        call(circuit, 1.0, ok=False)
+    circuit.settle(probe(circuit, 11.0), ok=True, now=11.0)
+    call(circuit, 12.0, ok=True)
+
+    assert circuit.outcomes == 7
+    circuit.reset(12.0)
+    assert circuit.outcomes == 0
+
+
+def test_a_permit_is_held_until_its_generation_is_over() -> None:
+    circuit = Circuit(THREE)
+    permit = admitted(circuit, 0.0)
+    assert circuit.holds(permit)
+    for _ in range(3):
+        call(circuit, 0.0, ok=False)
+    trial = probe(circuit, 10.0)
+
+    assert (circuit.holds(permit), circuit.holds(trial)) == (False, True)
+    circuit.settle(trial, ok=True, now=10.0)
+    assert not circuit.holds(trial)

@@ -259,3 +259,13 @@ def test_what_makes_no_sense_is_refused(
         make()
 
     assert str(caught.value) == message
+
+
+def test_after_a_reset_an_earlier_clock_is_believed() -> None:
+    """A new world's clock may begin at 0 again."""
+    throttle = AdaptiveThrottle(minimum_calls=0, window=10.0)
+    throttle.admit(1000.0, 0.99)
+    throttle.reset()
+    throttle.admit(0.0, 0.99)
+
+    assert (throttle.requests(0.0), throttle.requests(11.0)) == (1, 0)
