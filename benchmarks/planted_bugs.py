@@ -1,8 +1,9 @@
-"""How soon a simulated world finds bugs: ten of them, planted one at a time, and the seeds until each is found.
+"""How soon a simulated world finds bugs: 25 of them, planted one at a time, and the seeds until each is found.
 
 Run it from the repository: `python benchmarks/planted_bugs.py`. The table in `docs/invariants.md` is its output. The
 bugs of connections are looked for in the trading bot, an hour a seed under the default faults; those of the kernel
-in the busy tree of `tests/worlds`, whose actors and operators do every mechanism's work at random.
+in the busy tree of `tests/worlds`, whose actors and operators do every mechanism's work at random; those of guards
+in its guarded town, where every policy is at work round calls that fail, take long and are cancelled at random.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 import trading_bot  # noqa: E402  # of examples/, which is no package
 
 from duenna.testing import World  # noqa: E402
-from tests.worlds import busy_tree, planted_feed, planted_kernel  # noqa: E402
+from tests.worlds import busy_tree, guarded_town, planted_feed, planted_guards, planted_kernel  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,8 @@ def plants() -> Iterator[tuple[str, str, Any]]:
         yield name, "trading bot", plant
     for name, plant in planted_kernel.PLANTS.items():
         yield name, "busy tree", plant
+    for name, plant in planted_guards.PLANTS.items():
+        yield name, "guarded town", plant
 
 
 def find(where: str, plant: Any, seeds: range) -> tuple[int, str, float] | None:
@@ -59,6 +62,8 @@ def find(where: str, plant: Any, seeds: range) -> tuple[int, str, float] | None:
         with plant():
             if where == "trading bot":
                 outcome = World(seed, faults="default").simulate(trading_bot.scenario, _HOUR)
+            elif where == "guarded town":
+                outcome = World(seed).simulate(guarded_town.scenario, guarded_town.SECONDS)
             else:
                 outcome = World(seed, detail="messages").simulate(busy_tree.scenario, _MINUTES)
         if outcome.violations:

@@ -12,8 +12,8 @@ from typing import TypeVar, get_type_hints
 
 import msgspec
 
-from duenna import connection_events, events
-from duenna.machines import lifecycle, link
+from duenna import connection_events, events, guard_events
+from duenna.machines import breaker, lifecycle, link
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -43,9 +43,25 @@ def connection_link() -> str:
     return diagram(link.TRANSITIONS, link.ConnectionState.CLOSED)
 
 
+def breaker_states() -> str:
+    """Return the states of a breaker; what a hand does in any state is drawn once."""
+    table = breaker.TRANSITIONS
+    everywhere = {cause: then for (_, cause), then in table.items() if all((s, cause) in table for s in type(then))}
+    lines = [
+        diagram({key: then for key, then in table.items() if key[1] not in everywhere}, breaker.BreakerState.CLOSED)
+    ]
+    lines[0] = lines[0].removesuffix("\n```")
+    lines.append('    state "any state" as any')
+    lines += [
+        f"    any --> {state}: {', '.join(cause for cause, then in everywhere.items() if then is state)}"
+        for state in dict.fromkeys(everywhere.values())
+    ]
+    return "\n".join([*lines, "```"])
+
+
 def event_kinds() -> Iterator[type[events.Event]]:
-    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of connections."""
-    for module in events, connection_events:
+    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of connections and guards."""
+    for module in events, connection_events, guard_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:
                 yield kind
@@ -55,7 +71,7 @@ def event_table() -> str:
     """Return every event with its level, its fields beside ``time`` and ``path``, and when it is posted."""
     lines = ["| event | level | fields | what happened |", "|---|---|---|---|"]
     for kind in event_kinds():
-        if kind is events.Event:
+        if kind in {events.Event, guard_events.GuardEvent}:
             continue
         types = get_type_hints(kind)
         own = [field.name for field in msgspec.structs.fields(kind) if field.name not in {"time", "path"}]
@@ -70,7 +86,7 @@ def _type(hint: object) -> str:
     return text.replace("|", "\\|")
 
 
-PARTS = {"child": child, "connection": connection_link, "events": event_table}
+PARTS = {"child": child, "connection": connection_link, "breaker": breaker_states, "events": event_table}
 
 
 def filled(page: str) -> str:

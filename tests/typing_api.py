@@ -17,14 +17,23 @@ import duenna
 from duenna import (
     Actor,
     Backoff,
+    Breaker,
+    Bulkhead,
     Child,
     ChildRestarting,
     Connection,
     Context,
+    Dependency,
     Down,
+    Fallback,
+    Guard,
+    GuardStatistics,
+    Hedge,
     Mailbox,
+    RateLimit,
     Ref,
     Reply,
+    Retry,
     Runtime,
     StopReport,
     Supervisor,
@@ -259,3 +268,48 @@ class NoOrders:
 
 
 rules: tuple[Checker, ...] = (NoOrders(),)
+
+
+def weigh(symbol: str, limit: int = 1) -> float:
+    return limit / 100
+
+
+api = Guard(
+    "api",
+    retry=Retry.api(),
+    breaker=Breaker.consecutive(10, open_for=120.0, ignore=KeyError),
+    attempt_timeout=5.0,
+    deadline=60.0,
+    fallback=Fallback.last_good(60.0, otherwise=Fallback.value(None)),
+    bulkhead=Bulkhead(10, queue=5),
+    rate_limit=RateLimit(2400, 60.0),
+    weight=weigh,
+    hedge=Hedge(after=0.5),
+)
+plain = Guard("plain", retry=Retry(2, on=(OSError, TimeoutError), on_result=lambda value: value is None))
+
+
+@api
+async def price(symbol: str, limit: int = 1) -> float:
+    return float(len(symbol) * limit)
+
+
+@plain
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+async def guarded() -> None:
+    assert_type(await price("BTCUSDT", limit=2), float)
+    assert_type(lines(Path("x")), list[str])
+    assert_type(await api.call(price, "BTCUSDT"), float)
+    assert_type(plain.call_sync(lines, Path("x")), list[str])
+    assert_type(api.with_(retry=None), Guard)
+    assert_type(api.statistics(), GuardStatistics)
+    assert_type((await api.outcome(price, "BTCUSDT")).is_degraded, bool)
+
+
+def steer(runtime: Runtime) -> None:
+    assert_type(runtime.guards["api"], Dependency)
+    for dependency in runtime.guards.values():
+        dependency.force_open()

@@ -14,8 +14,9 @@ import trio
 from loguru import logger
 
 from duenna.events import DeadLetter, Event, EventsLost, MessageDropped
+from duenna.guard_events import CallRejected, CallRetried, FallbackUsed
 
-_THINNED = (DeadLetter, MessageDropped)
+_THINNED = (DeadLetter, MessageDropped, CallRejected, CallRetried, FallbackUsed)
 
 
 class EventBus:
@@ -31,13 +32,14 @@ class EventBus:
         self._streams: list[EventStream] = []
         self._wanted: dict[type[Event], bool] = {}
         self.lost_lines = 0
-        self._thinning: dict[tuple[type[Event], str], int] = {}
+        self._thinning: dict[tuple[type[Event], str, str], int] = {}
 
     def wants(self, kind: type[Event]) -> bool:
-        """Return whether anybody would see an event of *kind*."""
-        wanted = self._wanted.get(kind)
+        """Return whether anybody would see an event of *kind*; from any thread."""
+        known = self._wanted  # another one when the streams change, so that no thread writes an old answer into it
+        wanted = known.get(kind)
         if wanted is None:
-            wanted = self._wanted[kind] = self._logs(kind) or any(s.takes(kind) for s in self._streams)
+            wanted = known[kind] = self._logs(kind) or any(s.takes(kind) for s in self._streams)
         return wanted
 
     def post(self, event: Event) -> None:
@@ -64,13 +66,13 @@ class EventBus:
     def attach(self, stream: "EventStream") -> None:
         """Begin to feed *stream*."""
         self._streams.append(stream)
-        self._wanted.clear()
+        self._wanted = {}
 
     def detach(self, stream: "EventStream") -> None:
         """Stop feeding *stream*; does nothing the second time."""
         if stream in self._streams:
             self._streams.remove(stream)
-            self._wanted.clear()
+            self._wanted = {}
 
     def close(self) -> None:
         """End every stream: each reader gets what it has not read yet, then its loop ends."""
@@ -81,10 +83,10 @@ class EventBus:
         return self._least is not None and _level(kind.level) >= self._least
 
     def _is_thinned(self, event: Event) -> bool:
-        """Say whether a flood of this kind from this path has had its line: at 1, 2, 4, 8, ... there is one."""
+        """Say whether a flood of this kind, path and guard has had its line: at 1, 2, 4, 8, ... there is one."""
         if not isinstance(event, _THINNED):
             return False
-        key = (type(event), event.path)
+        key = (type(event), event.path, getattr(event, "guard", ""))
         if key not in self._thinning and len(self._thinning) >= _MOST_THINNED:
             del self._thinning[next(iter(self._thinning))]
         seen = self._thinning[key] = self._thinning.get(key, 0) + 1

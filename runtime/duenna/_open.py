@@ -8,6 +8,7 @@ import trio
 from duenna._runtime import Runtime
 from duenna._watchdog import watched
 from duenna.errors import StoppedError
+from duenna.guards._registry import registry
 from duenna.spec import Child, Supervisor
 
 
@@ -52,7 +53,7 @@ async def open_runtime(
 async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
     """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
     error: BaseException | None = None
-    with watched(runtime, watchdog):
+    with watched(runtime, watchdog), registry.attached(runtime):
         async with trio.open_nursery() as nursery:
             body = trio.CancelScope()
             nursery.start_soon(runtime.timers.serve, name="duenna (timers)")

@@ -18,6 +18,7 @@ from duenna._summit import Summit
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
 from duenna.errors import ChildStateError, StoppedError, UnknownPathError
+from duenna.guards._registry import registry
 from duenna.machines import checks
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, Supervisor
@@ -59,6 +60,7 @@ class Runtime:
     Attributes:
         rng: The one source of chance.
         dead_letters: Messages so far that nobody read.
+        guards: Every guard of the process, by name.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Runtime:
         self.bus = EventBus(log_level)
         self.timers = TimerHeap(self.clock)
         self.topics = Topics()
+        self.guards = registry.guards
         self.askers: dict[trio.lowlevel.Task, Host | Worker] = {}
         self.dead_letters = 0
         self.cell_count = 0

@@ -18,6 +18,7 @@ import trio
 from duenna import events
 from duenna._dispatcher import Dispatcher, handle
 from duenna._life import Life
+from duenna._owner import owner_of
 from duenna._turn import turn_async, turn_sync
 from duenna.machines import checks
 
@@ -91,20 +92,8 @@ def _actor_of(frame: FrameType | None, askers: Mapping[Any, Any]) -> str:
         if frame.f_code in _CELL_FRAMES and (cell := frame.f_locals.get("cell")) is not None:
             return str(cell.path)
         if frame.f_code.co_name == "unrolled_run":
-            return _owner_of(frame.f_locals.get("task"), askers)
+            return owner_of(frame.f_locals.get("task"), askers)
         frame = frame.f_back
-    return ""
-
-
-def _owner_of(task: Any, askers: Mapping[Any, Any]) -> str:
-    """Return the path of the actor that *task*, or a task above it, belongs to."""
-    while task is not None:
-        part = askers.get(task)
-        if part is not None and part.cell is not None:
-            return str(part.cell.path)
-        if task.name.startswith("/"):
-            return str(task.name).split(" ", maxsplit=1)[0]
-        task = task.parent_nursery.parent_task if task.parent_nursery is not None else None
     return ""
 
 

@@ -16,6 +16,7 @@ from duenna._open import opened
 from duenna._runtime import Runtime
 from duenna.events import Event
 from duenna.faults import AnyFault, FaultPlan, Planned, Service, random_plan
+from duenna.guards._registry import registry
 from duenna.machines import checks
 from duenna.spec import Supervisor
 from duenna.testing._clock import WorldClock
@@ -31,7 +32,7 @@ from duenna.testing._silence import silence
 from duenna.testing._simulation import Outcome, Scenario, simulated
 from duenna.testing._strikes import Strikes
 from duenna.testing._stuck import SpinGuard
-from duenna.testing._tap import tap
+from duenna.testing._tap import tap, tap_guards
 from duenna.testing._wall import Wall
 from duenna.testing.invariants import Checker, Violation, standard
 from duenna.testing.trace import Trace
@@ -219,6 +220,8 @@ class World:
                 deterministic(
                     self.seed, self.clock, self.wall_time, disk=self.disk, on_leak=self._note_leak, audit=self._audit
                 ),
+                registry.fresh(),
+                tap_guards(self.record, lambda: self.strikes.runtimes),
             ):
                 return trio.run(self._live, prepare, partial(main, *args), clock=self.clock, instruments=[guard])
         except BaseException as exc:

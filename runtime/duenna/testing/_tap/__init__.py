@@ -16,9 +16,10 @@ from contextlib import contextmanager
 
 from duenna._runtime import Runtime
 from duenna.testing._tap._cells import adopt
+from duenna.testing._tap._guards import tap_guards
 from duenna.testing._tap._log import Log, Record
 
-__all__ = ["Record", "tap"]
+__all__ = ["Record", "tap", "tap_guards"]
 
 
 @contextmanager

@@ -18,17 +18,17 @@ def record_spec(log: Log, path: str, spec: Child | Supervisor) -> None:
         "max_failures": options.max_failures,
         "on_give_up": str(options.on_give_up),
         "unpark_after": options.unpark_after,
-        "reset_after": _finite(options.reset_after),
+        "reset_after": finite(options.reset_after),
         "max_backoff": _longest(options.backoff),
-        "shutdown": _finite(options.shutdown),
-        "drain": _finite(options.drain),
-        "start_timeout": _finite(options.start_timeout),
+        "shutdown": finite(options.shutdown),
+        "drain": finite(options.drain),
+        "start_timeout": finite(options.start_timeout),
     }
     if isinstance(spec, Supervisor):
         fields |= {
             "strategy": str(spec.strategy),
             "intensity": spec.intensity,
-            "period": _finite(spec.period),
+            "period": finite(spec.period),
             "auto_shutdown": str(spec.auto_shutdown),
             "children": [child.name for child in spec.children],
         }
@@ -41,9 +41,9 @@ def _longest(backoff: Backoff) -> float | None:
     """Return the longest wait, in seconds; None if there is no cap."""
     if backoff.waits:
         return max(backoff.waits)
-    return _finite(backoff.maximum) if backoff.initial else 0.0
+    return finite(backoff.maximum) if backoff.initial else 0.0
 
 
-def _finite(seconds: float) -> float | None:
+def finite(seconds: float) -> float | None:
     """Return *seconds*; None for ever, because JSON has no infinity."""
     return None if seconds == inf else seconds

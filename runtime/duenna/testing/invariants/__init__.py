@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from duenna.machines import checks
 from duenna.testing.invariants._base import Checker, Violation, check
+from duenna.testing.invariants.ambiguous_retry import AmbiguousRetries
 from duenna.testing.invariants.death_watch import DeathWatch
 from duenna.testing.invariants.explained import Explained
 from duenna.testing.invariants.failure_count import FailureCount
 from duenna.testing.invariants.fresh_feeds import FreshFeeds
+from duenna.testing.invariants.given_back import GivenBack
 from duenna.testing.invariants.group import GroupRestarts
 from duenna.testing.invariants.incarnation import OneIncarnation
 from duenna.testing.invariants.intensity import Intensity
@@ -19,7 +21,11 @@ from duenna.testing.invariants.mailbox_bound import MailboxBound
 from duenna.testing.invariants.message_life import MessageLife
 from duenna.testing.invariants.message_order import MessageOrder
 from duenna.testing.invariants.old_timer import OldTimers
+from duenna.testing.invariants.open_breaker import OpenBreaker
+from duenna.testing.invariants.rejection import Rejections
 from duenna.testing.invariants.restart_type import RestartTypes
+from duenna.testing.invariants.retry_budget import RetryBudgets
+from duenna.testing.invariants.retry_delay import RetryDelays
 from duenna.testing.invariants.shutdown import Shutdown
 from duenna.testing.invariants.staleness import Staleness
 from duenna.testing.invariants.stop_order import StopOrder
@@ -29,11 +35,13 @@ from duenna.testing.invariants.world_end import WorldEnd
 
 __all__ = [
     "BOUND",
+    "AmbiguousRetries",
     "Checker",
     "DeathWatch",
     "Explained",
     "FailureCount",
     "FreshFeeds",
+    "GivenBack",
     "GroupRestarts",
     "Intensity",
     "Liveness",
@@ -42,7 +50,11 @@ __all__ = [
     "MessageOrder",
     "OldTimers",
     "OneIncarnation",
+    "OpenBreaker",
+    "Rejections",
     "RestartTypes",
+    "RetryBudgets",
+    "RetryDelays",
     "Shutdown",
     "Staleness",
     "StopOrder",
@@ -83,6 +95,11 @@ def standard(*, bound: float = BOUND, max_age: float | None = None, explained: b
         OneIncarnation(),
         DeathWatch(),
         RestartTypes(),
+        OpenBreaker(),
+        Rejections(),
+        RetryDelays(),
+        RetryBudgets(),
+        AmbiguousRetries(),
         TimeOrder(),
         Liveness(bound),
         FreshFeeds(bound),
@@ -93,5 +110,6 @@ def standard(*, bound: float = BOUND, max_age: float | None = None, explained: b
         OldTimers(),
         UnexplainedStops(),
         FailureCount(),
+        GivenBack(),
     )
     return (*rules, Explained(bound)) if explained else rules

@@ -35,6 +35,18 @@ SUPERVISOR = {
     "intensity": 3,
     "period": 5.0,
 }
+RETRY: dict[str, Any] = {
+    "delay": 1.0,
+    "retry_after": 0.0,
+    "attempts": 3,
+    "backoff": {"waits": [1.0]},
+    "deadline": None,
+    "idempotent": True,
+    "outcome_known": False,
+    "budget": None,
+    "cost": 1.0,
+}
+BREAKER: dict[str, Any] = {"open_for": 0.0, "probes": 1, "probe_timeout": 60.0, "shortest": 4.0, "longest": 6.0}
 
 
 @attrs.define
@@ -106,6 +118,29 @@ class Story:
     def letter(self, kind: str, number: int, path: str = "/bot/a", sender: str = "/bot/b", **fields: Any) -> Self:
         """Say what becomes of a message."""
         return self.add(kind, path, 1, sender=sender, number=number, message="Order", **fields)
+
+    # -- guarded calls ---------------------------------------------------------
+
+    def guarded(self, kind: str, call: int = 1, attempt: int = 0, /, *, hedge: int = 0, **fields: Any) -> Self:
+        """Tell of a guarded call, or of one attempt of it."""
+        which: dict[str, Any] = {"guard": "g"} | ({"call": call} if call else {})
+        if attempt:
+            which |= {"attempt": attempt} | ({"hedge": hedge} if "planned" not in kind else {})
+        return self.add(kind, "/bot/a", **which, **fields)
+
+    def tries(self, call: int = 1, attempt: int = 1, outcome: str = "error", hedge: int = 0) -> Self:
+        """Make an attempt that ends at once; an error is counted as a failure."""
+        self.guarded("attempt_begun", call, attempt, hedge=hedge)
+        self.guarded("attempt_ended", call, attempt, hedge=hedge, outcome=outcome)
+        return self.guarded("failure_counted", 0) if outcome == "error" else self
+
+    def plans(self, call: int = 1, attempt: int = 1, **fields: Any) -> Self:
+        """Plan the retry after an attempt."""
+        return self.guarded("retry_planned", call, attempt, **(RETRY | fields))
+
+    def moves(self, previous: str, state: str, cause: str, **fields: Any) -> Self:
+        """Move the breaker."""
+        return self.guarded("breaker_moved", 0, previous=previous, state=state, cause=cause, **(BREAKER | fields))
 
     def found(self, *checkers: Checker) -> list[str]:
         """Return what *checkers* find, as their users read it."""

@@ -82,6 +82,10 @@ def churn(story: Story, number: int) -> None:
     story.add("connection_changed", path, state="operational").crash(path, reason="normal")
     story.add("down", "/bot/w", 1, **watch).add("down_received", "/bot/w", 1, **watch)
     story.letter("dead_letter", 1, path).add("child_removed", path)
+    story.guarded("call_begun", number).tries(number).moves("closed", "open", "failures", open_for=5.0)
+    story.moves("open", "half_open", "waited").guarded("attempt_begun", number, 2)
+    story.plans(number, budget={"name": "g", "ratio": 0.1, "cap": 10.0, "free": 1})
+    story.guarded("hedge_planned", number, 1).guarded("attempt_refused", number, 2).guarded("call_ended", number)
     story.crash("/bot/w", number).retry("/bot/w", failures=1).start("/bot/w", incarnation=number + 1)
 
 

@@ -1,0 +1,340 @@
+"""Every guard of the process, by name: who shares what, and who hears of it.
+
+Guards of one name share one `Dependency`, whoever makes them and whichever runtime runs. It
+is kept when the last guard of its name is gone, so that a guard that is made anew for each
+call remembers the calls before; a breaker that forgets is none.
+"""
+
+import gc
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary, WeakSet
+
+import attrs
+import trio
+
+from duenna._owner import owner_of
+from duenna._random import generator
+from duenna._text import describe
+from duenna.errors import DuennaError
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from duenna._runtime import Runtime
+    from duenna.guard_events import GuardEvent
+    from duenna.guards._dependency import Dependency, DependencySettings
+    from duenna.guards.statistics import GuardStatistics
+
+MOST = 1000
+"""Dependencies that are kept, at most, unless guards of more names live."""
+
+_MOST_NAMED = 10
+_MOST_LOOKED_AT = 16
+
+
+class UnknownGuardError(DuennaError, KeyError):
+    """There is no guard of this name.
+
+    Attributes:
+        name: What was looked for.
+    """
+
+    def __init__(self, name: object, known: str = "") -> None:
+        """Say that no guard is called *name*."""
+        super().__init__(f"no such guard: {name!r}" + (f", there is {known}" if known else ", there is none at all"))
+        self.name = name
+        self._known = known
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError shows its argument in quotes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self._known)
+
+
+class Guards(Mapping[str, "Dependency"]):
+    """All guards of the process by name, in alphabetical order; ``runtime.guards`` is this.
+
+    What it holds is what the guards of a name share: their breaker, budget, bulkhead and
+    counters. It changes as guards are made; an iteration sees those that were there when it
+    began.
+    """
+
+    def __init__(self, known: "Callable[[], Mapping[str, Dependency]]") -> None:
+        """Show what *known* returns."""
+        self._known = known
+
+    def __getitem__(self, name: str) -> "Dependency":
+        """Return what the guards called *name* share.
+
+        Raises:
+            UnknownGuardError: There is none; it is a KeyError.
+        """
+        found = self._known().get(name)
+        if found is None:
+            names = list(self)
+            more = ", ..." if len(names) > _MOST_NAMED else ""
+            raise UnknownGuardError(name, ", ".join(names[:_MOST_NAMED]) + more)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._known()))
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+    def statistics(self) -> "tuple[GuardStatistics, ...]":
+        """Return the counters of all of them, by name."""
+        return tuple(dependency.statistics() for _, dependency in sorted(self._known().items()))
+
+    def __repr__(self) -> str:
+        return f"<guards: {', '.join(self) or 'none'}>"
+
+
+class Stage(Protocol):
+    """Who hears and decides, in one thread, in place of the runtimes: a rehearsal."""
+
+    def emit(self, kind: "type[GuardEvent]", fields: Mapping[str, Any]) -> None:
+        """Take note of what would be an event."""
+        ...
+
+    def rng(self) -> "Random":
+        """Return the source of chance."""
+        ...
+
+
+@attrs.define(eq=False)
+class _Link:
+    """A runtime that wants to hear of its guards, and its loop."""
+
+    runtime: "Runtime"
+    token: trio.lowlevel.TrioToken = attrs.field(factory=trio.lowlevel.current_trio_token, init=False)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its loop is what runs in this thread now."""
+        return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is self.token
+
+    def post(self, kind: "type[GuardEvent]", guard: str, fields: dict[str, Any]) -> None:
+        """Post an event that somebody wants, from whatever thread."""
+        runtime = self.runtime
+        if not runtime.bus.wants(kind):
+            return
+        is_here, path = self.is_here, ""
+        if is_here and trio.lowlevel.in_trio_task():
+            path = owner_of(trio.lowlevel.current_task(), runtime.askers)
+        texts = {name: describe(value) if isinstance(value, BaseException) else value for name, value in fields.items()}
+        event = kind(time=runtime.now(), path=path or "/", guard=guard, **texts)
+        if is_here:
+            runtime.bus.post(event)
+        else:
+            with suppress(trio.RunFinishedError):
+                self.token.run_sync_soon(runtime.bus.post, event)
+
+
+class GuardRegistry:
+    """The dependencies by name, and the runtimes that are told of them. Thread-safe.
+
+    Attributes:
+        guards: The dependencies, to be looked at.
+        is_heard: Whether anybody is there who might hear of an event: whoever is in a hurry looks here first.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._lock = threading.RLock()
+        self._known: ChainMap[str, Dependency] = ChainMap()
+        self._users: WeakKeyDictionary[Dependency, WeakSet[Any]] = WeakKeyDictionary()
+        self._links: tuple[_Link, ...] = ()
+        self._rng: Random | None = None
+        self._staged = 0
+        self.is_heard = False
+        self._here = threading.local()
+        self.guards = Guards(self._snapshot)
+
+    # -- names -----------------------------------------------------------------
+
+    def find_or_make(
+        self, name: str, settings: "DependencySettings", guard: object, make: "Callable[[], Dependency]"
+    ) -> "Dependency":
+        """Return what all guards called *name* share.
+
+        Args:
+            name: Any text.
+            settings: What they must agree on, compared by ``==``.
+            guard: Who asks; it is held weakly, and counts for as long as it lives.
+            make: Makes the dependency if there is none.
+
+        Raises:
+            ValueError: There is one with other settings, and a guard that uses it.
+        """
+        found = self._take(name, settings, guard, make)
+        if found.settings != settings:
+            gc.collect()  # those that use it may be garbage already
+            found = self._take(name, settings, guard, make)
+        if found.settings != settings:
+            raise ValueError(_conflict(name, found.settings, settings))
+        return found
+
+    def join(self, dependency: "Dependency", guard: object) -> None:
+        """Count *guard* among those that use *dependency*."""
+        with self._lock:
+            self._users[dependency].add(guard)
+
+    def users(self, dependency: "Dependency") -> list[Any]:
+        """Return what uses *dependency* now."""
+        with self._lock:
+            return list(self._users.get(dependency, ()))
+
+    def reset_all(self) -> None:
+        """Have every dependency and every guard that lives begin anew, as if no call had been made yet."""
+        with self._lock:
+            self._rng = None
+            users = [(dependency, list(guards)) for dependency, guards in self._users.items()]
+        for dependency, guards in users:
+            dependency.begin_anew()
+            for guard in guards:
+                guard.begin_anew()
+
+    @contextmanager
+    def fresh(self) -> Generator[None]:
+        """Let all guards begin anew, and names mean new dependencies, while the block runs.
+
+        Those from outside can be used and looked at inside. A guard that outlives the block,
+        as that of a module that was imported in it does, stays known.
+        """
+        self.reset_all()
+        with self._lock:
+            outside = self._known
+            self._known = inside = outside.new_child()
+        try:
+            yield
+        finally:
+            if any(self._users[dependency] for dependency in inside.maps[0].values()):
+                gc.collect()
+            with self._lock:
+                self._known = outside
+                for name, dependency in inside.maps[0].items():
+                    if self._users[dependency]:
+                        outside.setdefault(name, dependency)
+            self.reset_all()
+
+    # -- runtimes --------------------------------------------------------------
+
+    @contextmanager
+    def attached(self, runtime: "Runtime") -> Generator[None]:
+        """Tell *runtime*, whose loop runs in this thread, of all guards while the block runs."""
+        link = _Link(runtime)
+        self._count(came=link)
+        try:
+            yield
+        finally:
+            self._count(went=link)
+
+    def emit(self, dependency: "Dependency", kind: "type[GuardEvent]", **fields: Any) -> None:
+        """Post an event of *dependency* to every runtime in which somebody wants it; from any thread.
+
+        Exceptions among the *fields* become text if the event is built. It is the caller's task
+        that says which actor the event is about.
+        """
+        if self._staged and (stage := self._stage()) is not None:
+            stage.emit(kind, fields)
+            return
+        for link in self._links:
+            link.post(kind, dependency.name, fields)
+
+    def rng(self) -> "Random":
+        """Return the source of chance: that of the runtime which runs in this thread, or else of the only one."""
+        if self._staged and (stage := self._stage()) is not None:
+            return stage.rng()
+        links = self._links
+        for link in links:
+            if len(links) == 1 or link.is_here:
+                return link.runtime.rng
+        with self._lock:
+            if self._rng is None:
+                self._rng = generator(None)
+            return self._rng
+
+    @contextmanager
+    def staged(self, stage: Stage) -> Generator[None]:
+        """Give this thread names of its own while the block runs, and let *stage* hear and decide."""
+        self._here.stage, self._here.known = stage, {}
+        self._count(staged=1)
+        try:
+            yield
+        finally:
+            self._count(staged=-1)
+            del self._here.stage, self._here.known
+
+    # -- parts -----------------------------------------------------------------
+
+    def _count(self, *, came: _Link | None = None, went: _Link | None = None, staged: int = 0) -> None:
+        with self._lock:
+            links = (*self._links, came) if came is not None else self._links
+            self._links = tuple(link for link in links if link is not went)
+            self._staged += staged
+            self.is_heard = bool(self._links) or self._staged > 0
+
+    def _stage(self) -> Stage | None:
+        return getattr(self._here, "stage", None)
+
+    def _take(
+        self, name: str, settings: "DependencySettings", guard: object, make: "Callable[[], Dependency]"
+    ) -> "Dependency":
+        """Return the dependency called *name*, with *guard* among its users unless it has other settings."""
+        with self._lock:
+            known = self._layer()
+            found = known.get(name)
+            if found is None or (found.settings != settings and not self._users[found]):
+                found = make()
+                self._users[found] = WeakSet()
+            known.pop(name, None)
+            known[name] = found  # the last, again: the first is the one that was asked for longest ago
+            if found.settings == settings:
+                self._users[found].add(guard)
+                self._forget_surplus(known)
+            return found
+
+    def _layer(self) -> "MutableMapping[str, Dependency]":
+        return getattr(self._here, "known", self._known.maps[0])
+
+    def _snapshot(self) -> "Mapping[str, Dependency]":
+        with self._lock:
+            return dict(self._known)
+
+    def _forget_surplus(self, known: "MutableMapping[str, Dependency]") -> None:
+        if len(known) <= MOST:
+            return
+        for name in list(islice(known, _MOST_LOOKED_AT)):
+            dependency = known.pop(name)
+            if not self._users[dependency]:
+                return
+            known[name] = dependency  # to the end: the next time, others are looked at
+
+
+def _conflict(name: str, used: "DependencySettings", asked: "DependencySettings") -> str:
+    """Say which settings differ; whole settings are long."""
+    what = "; ".join(
+        f"{each.name}={there!r}, this one has {each.name}={here!r}"
+        for each in attrs.fields(type(used))
+        if _key(each, there := getattr(used, each.name)) != _key(each, here := getattr(asked, each.name))
+    )
+    return (
+        f"guard {name!r}: there is one of this name with {what}: guards of one name share one breaker and bulkhead, "
+        "so give both the same settings (or use `with_` of the one that is there), or give this one another name"
+    )
+
+
+def _key(field: Any, value: Any) -> Any:
+    """Return what *value* is compared by."""
+    return value if field.eq_key is None else field.eq_key(value)
+
+
+registry = GuardRegistry()
+"""The registry of the process."""

@@ -1,0 +1,81 @@
+"""Which failed calls a guard tries again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Final, cast
+
+import attrs
+
+from duenna.guards._hints import ErrorRule, is_transient
+from duenna.machines import retry as machine
+from duenna.machines.budget import RetryBudget
+
+
+class _Shared(Enum):
+    SHARED = "shared"
+
+
+SHARED: Final = _Shared.SHARED
+"""The retry budget of the dependency: the default of `Retry.budget`."""
+
+
+def error_rule(owner: str, what: str, given: object) -> ErrorRule:
+    """Return *given* as a rule: an exception class, several of them, or a function.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if callable(given) and not isinstance(given, type):
+        return cast("ErrorRule", given)
+    listed: Any = given
+    kinds: tuple[Any, ...] = tuple(listed) if isinstance(given, Iterable) else (given,)
+    if kinds and all(_is_error(kind) for kind in kinds):
+        return kinds
+    message = f"{owner}: {what} must be exception classes or a function of an exception, got {given!r}"
+    raise TypeError(message)
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def _on(given: object) -> ErrorRule:
+    return error_rule("Retry", "on", given)
+
+
+@attrs.frozen(kw_only=True)
+class Retry(machine.Retry):
+    """How often, when, and after what a failing call is tried again.
+
+    Attributes:
+        attempts: Tries in all, the first included, at least 1: n retries are n + 1 attempts.
+        backoff: The waits between them. Its cap holds after jitter.
+        patience: The longest Retry-After that is waited for, in seconds; one that is longer
+            ends the call at once. `inf`: any that the deadline allows. 0: none.
+        on: What is tried again: exception classes, or a function that is asked about an
+            error. Exception groups (all members must match) and causes (one must) are looked
+            through. The default takes the error at its word: bugs and HTTP statuses of 4xx
+            stay, other than 408, 418, 425 and 429.
+        on_result: A function that says of a result whether it is to be tried again, and
+            counts as a failure. After the last attempt that is a `BadResultError`.
+        budget: What the retries are paid from: that of the dependency, one's own (which may
+            be shared by several guards), or None: no budget.
+    """
+
+    attempts: int = attrs.field(default=3, kw_only=False)
+    patience: float = 60.0
+    on: ErrorRule = attrs.field(default=is_transient, converter=_on)
+    on_result: Callable[[Any], bool] | None = None
+    budget: RetryBudget | _Shared | None = SHARED
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        super().__attrs_post_init__()
+        if self.on_result is not None and not callable(self.on_result):
+            message = f"Retry: on_result must be a function of a result, got {self.on_result!r}"
+            raise TypeError(message)
+        if self.budget is not None and not isinstance(self.budget, RetryBudget | _Shared):
+            message = f"Retry: budget must be a RetryBudget or None, got {self.budget!r}"
+            raise TypeError(message)
