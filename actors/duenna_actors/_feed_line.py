@@ -30,6 +30,9 @@ class FeedLine:
 
     Nothing in here waits for a consumer: `read` hands each message to ``deliver``, a plain
     function, and takes the next.
+
+    Attributes:
+        last_frame: When the far end last gave a sign of life, in monotonic seconds.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class FeedLine:
         self._reconsider = trio.Event()
         self._turn = trio.StrictFIFOLock()
         self._next_request = -inf
-        self._last_frame = -inf
+        self.last_frame = -inf
 
     async def host(self) -> None:
         """Run the websocket's own tasks, until `close`."""
@@ -73,7 +76,7 @@ class FeedLine:
     async def open(self) -> None:
         """Return when the websocket is open."""
         await self._socket.open()
-        self._last_frame = trio.current_time()
+        self.last_frame = trio.current_time()
 
     async def close(self, within: float) -> None:
         """Close the websocket in form if that can be done in *within* seconds."""
@@ -104,7 +107,7 @@ class FeedLine:
         """
         while True:
             frame = await self._socket.receive()
-            self._last_frame = trio.current_time()
+            self.last_frame = trio.current_time()
             self._counts.frames += 1
             try:
                 found = self._protocol.decode(frame)
@@ -149,7 +152,7 @@ class FeedLine:
             PingTimeoutError: There was no answer.
         """
         while True:
-            quiet_until = self._last_frame + self._options.ping_every
+            quiet_until = self.last_frame + self._options.ping_every
             if quiet_until > trio.current_time():
                 await trio.sleep_until(quiet_until)
                 continue
@@ -157,7 +160,7 @@ class FeedLine:
                 await self._socket.ping(self._rng.randbytes(8))
             if scope.cancelled_caught:
                 raise PingTimeoutError(self._options.ping_timeout)
-            self._last_frame = max(self._last_frame, trio.current_time())
+            self.last_frame = max(self.last_frame, trio.current_time())
 
     def is_overdue(self, key: str) -> bool:
         """Return whether *key* has not delivered although it should have by now."""
@@ -183,13 +186,18 @@ class FeedLine:
 
     async def _request_some(self, make: Callable[[Sequence[str], int], str], keys: Sequence[str]) -> None:
         number = next(self._numbers)
+        frame = make(keys, number)
+        if not frame:
+            self.book.requested(keys, trio.current_time())
+            self.book.acknowledged(keys)
+            return
         answered = trio.Event()
         self._answers[number] = (keys, answered)
         try:
             with trio.move_on_after(self._options.ack_timeout) as scope:
                 async with self._turn:  # exchanges cut off who sends more than a few frames a second
                     await trio.sleep_until(self._next_request)
-                    await self._socket.send(make(keys, number))
+                    await self._socket.send(frame)
                     now = trio.current_time()
                     self._next_request = now + self._options.request_interval
                     self.book.requested(keys, now)

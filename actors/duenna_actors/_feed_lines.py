@@ -214,6 +214,7 @@ class FeedLines:
 
     def _went_stale(self, keys: Sequence[str]) -> None:
         self._announce(keys, SubscriptionState.STALE)
+        self._feed.went_stale(keys)
 
     def _recovered(self, keys: Sequence[str]) -> None:
         self._announce(keys, SubscriptionState.LIVE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _RATE_LIMITED = frozenset({418, 429})
 _UNKNOWN_CODES = frozenset({-1006, -1007})  # Binance: execution status unknown
+_NOT_DONE_CODES = frozenset({-1008})  # Binance: refused by the protection from overload, with a status of 503
 _SENDING = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
 _FAILED = 400
 _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
+
+
+OnAnswer = Callable[[int, dict[str, str], float], None]
+"""Told of every answer: its status, its headers (names in lower case), and the seconds that it took."""
 
 
 class ApiRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,8 @@ class ApiRequest(msgspec.Struct, frozen=True, kw_only=True):
         body: The content, sent as it is.
         type: What the answer is decoded into: anything msgspec decodes from JSON; `bytes`
             gives it as it came, empty or not.
+        is_strict: Whether numbers must be numbers. False takes strings that hold one, too, for
+            so most exchanges write them.
         timeout: Seconds for the whole request, waiting for a free connection included;
             None takes the connection's.
         is_signed: Have the connection sign it (`ApiConnection.prepare`).
@@ -54,6 +62,7 @@ class ApiRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     body: bytes = b""
     type: Any = Any
+    is_strict: bool = True
     timeout: float | None = None
     is_signed: bool = False
 
@@ -92,6 +101,7 @@ class HttpClient:
         proxy: str | None = None,
         gate: RateGate | None = None,
         wall_time: WallTime = real_wall_time,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         self._httpx: Any = need("httpx2", what="ApiConnection", extra="http")
         self._options = {"base_url": base_url, "headers": {"Accept-Encoding": "gzip", **headers}, "proxy": proxy}
@@ -100,6 +110,7 @@ class HttpClient:
         self._timeout = timeout
         self._gate = RateGate() if gate is None else gate
         self._wall_time = wall_time
+        self._on_answer = on_answer
         self._client: httpx2.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -137,6 +148,8 @@ class HttpClient:
         sent = _Sent()
         with trio.move_on_after(timeout):
             status, headers, body = await self._exchange(request, sent)
+            if self._on_answer is not None:
+                self._on_answer(status, headers, trio.current_time() - began)
             data = self._read(request, status, headers, body)
             return ApiResponse(status=status, headers=headers, data=data, elapsed=trio.current_time() - began)
         why = f"no whole answer within {timeout} s"
@@ -176,8 +189,7 @@ class HttpClient:
         try:
             return unpack(packed, response.headers.get("content-encoding", ""), self._max_body)
         except ValueError as exc:
-            status = response.status_code
-            raise ApiDataError(request.method, request.path, str(exc), status=status, body=packed) from exc
+            raise _unreadable(request, response.status_code, str(exc), packed) from exc
 
     def _read(self, request: ApiRequest, status: int, headers: dict[str, str], body: bytes) -> Any:
         if status >= _FAILED:
@@ -185,13 +197,13 @@ class HttpClient:
         if request.type is bytes:
             return body
         if not body.strip():
-            raise ApiDataError(request.method, request.path, "empty answer", status=status)
+            raise _unreadable(request, status, "empty answer")
         try:
-            return _decoder(request.type).decode(body)
+            return _decoder(request.type, request.is_strict).decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             html = body.lstrip()[:1] == b"<"
             why = "a page of HTML instead of JSON" if html else f"not what was expected: {exc}"
-            raise ApiDataError(request.method, request.path, why, status=status, body=body) from exc
+            raise _unreadable(request, status, why, body) from exc
 
     def _refused(self, request: ApiRequest, status: int, headers: dict[str, str], body: bytes) -> ApiStatusError:
         code, text = _exchange_error(body)
@@ -200,6 +212,7 @@ class HttpClient:
             self._gate.close(trio.current_time(), wait, status)
         why = f"status {status}" + (f", code {code}" if code is not None else "") + (f": {text}" if text else "")
         is_unknown = status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT or code in _UNKNOWN_CODES
+        is_unknown = is_unknown and code not in _NOT_DONE_CODES
         kind = ApiRateLimitError if status in _RATE_LIMITED else ApiStatusError
         return kind(
             request.method,
@@ -226,6 +239,12 @@ class _Sent:
         return self.begun and request.method not in _SAFE
 
 
+def _unreadable(request: ApiRequest, status: int, why: str, body: bytes = b"") -> ApiDataError:
+    """Make the error for an answer that makes no sense: of what changes something, nobody knows what it changed."""
+    unknown = request.method not in _SAFE
+    return ApiDataError(request.method, request.path, why, status=status, body=body, outcome_unknown=unknown)
+
+
 class _ErrorBody(msgspec.Struct):
     code: int | str | None = None
     ret_code: int | str | None = msgspec.field(default=None, name="retCode")
@@ -238,7 +257,7 @@ class _ErrorBody(msgspec.Struct):
 def _exchange_error(body: bytes) -> tuple[int | str | None, str]:
     """Return the code and the text that exchanges put into a failed answer, as far as they are there."""
     try:
-        found = _decoder(_ErrorBody).decode(body)
+        found = _decoder(_ErrorBody, True).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, ""
     code = found.ret_code if found.code is None else found.code
@@ -246,5 +265,5 @@ def _exchange_error(body: bytes) -> tuple[int | str | None, str]:
 
 
 @lru_cache(maxsize=256)
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _decoder(kind: Any, strict: bool) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, strict=strict)

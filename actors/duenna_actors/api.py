@@ -141,7 +141,7 @@ class ApiConnection(Connection):
     async def connect(self) -> None:
         """Make the pool; the first check is what opens a connection."""
         self._gate = kept(self.context.runtime, (RateGate, self._origin), RateGate)
-        self._client = HttpClient(self._base_url, gate=self._gate, **self._options)
+        self._client = HttpClient(self._base_url, gate=self._gate, on_answer=self.answered, **self._options)
         await self._client.open()
 
     async def check(self) -> None:
@@ -161,6 +161,15 @@ class ApiConnection(Connection):
     def prepare(self, request: ApiRequest) -> ApiRequest:
         """Return the request that is sent in place of *request*: override to sign it."""
         return request
+
+    def answered(self, status: int, headers: dict[str, str], elapsed: float) -> None:
+        """Look at the head of an answer, good or bad, before anything else is made of it: override to learn from it.
+
+        Args:
+            status: The HTTP status.
+            headers: Names in lower case.
+            elapsed: Seconds that the request took.
+        """
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         """Send *request*, for a check: it is not counted, and asks for no check when it fails.

@@ -76,7 +76,17 @@ class BinanceApi(ApiConnection):
         return self._clock() - self._now()
 
     async def check(self) -> None:
-        """Ask for the exchange's time; the way back is taken for half of the time that this took."""
+        """Ask for the exchange's time."""
+        await self.measure_clock()
+
+    async def measure_clock(self) -> None:
+        """Ask for the exchange's time and go by it from now on.
+
+        The way back is taken for half of the time that this took.
+
+        Raises:
+            ApiError: It failed.
+        """
         began = trio.current_time()
         response = await self.request(ApiRequest(path=_TIME, type=_ServerTime))
         self._clock.set(response.data.server_time_ms / 1000 + (trio.current_time() - began) / 2)

@@ -16,7 +16,7 @@ from duenna_actors._feed_options import FeedCounts, FeedOptions
 from duenna_actors._kept import kept
 from duenna_actors._messages import refuse
 from duenna_actors._subscriptions import Subscription, SubscriptionState
-from duenna_actors.binance import BinanceStreams
+from duenna_actors.binance_streams import BinanceStreams
 from duenna_actors.feed_errors import (
     BadFrameError,
     FeedClosedError,
@@ -183,6 +183,9 @@ class WebSocketFeed(Connection):
             self.context.publish(message)
         else:
             self._target.tell(message)
+
+    def went_stale(self, keys: Sequence[str]) -> None:
+        """Learn that the subscriptions *keys* have just gone stale; must not block. Does nothing unless overridden."""
 
     async def connect(self) -> None:
         """Open the websocket and have every subscription acknowledged."""

@@ -56,11 +56,14 @@ class FeedProtocol(Protocol):
     """One exchange's websocket. Holds no state of a connection: one object serves many."""
 
     def subscribe(self, keys: Sequence[str], request: int) -> str:
-        """Return the frame that asks for *keys*; the answer names *request*."""
+        """Return the frame that asks for *keys*; the answer names *request*.
+
+        An empty one is not sent, and *keys* are agreed on: the websocket's address says it all.
+        """
         ...
 
     def unsubscribe(self, keys: Sequence[str], request: int) -> str:
-        """Return the frame that takes *keys* back."""
+        """Return the frame that takes *keys* back; an empty one is not sent."""
         ...
 
     def decode(self, frame: str | bytes) -> Sequence[Incoming]:

@@ -84,6 +84,15 @@ class Inbox:
 
         return Child(name, consume, ready="manual", mailbox=mailbox or Mailbox(100_000))
 
+    def drain(self) -> list[Any]:
+        """Return all messages that have come and were not read."""
+        messages: list[Any] = []
+        while True:
+            try:
+                messages.append(self.received.receive_nowait())
+            except trio.WouldBlock:
+                return messages
+
     async def next(self, kind: type[Any] | None = None) -> Any:
         """Wait for the next message, of *kind* if given."""
         while True:

@@ -202,6 +202,51 @@ async def test_the_outcome_of_what_changes_something_may_be_unknown(method: str,
         assert caught.value.outcome_unknown is (method == "POST")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("answer", [http("<html>"), http('{"orderId":'), http(""), http("x" * 1001), http('"x"')])
+async def test_the_outcome_of_what_was_answered_with_nonsense_is_unknown(method: str, answer: bytes) -> None:
+    """It was carried out, most likely; the answer to that came broken."""
+    async with client_of(answer) as (client, _):
+        with pytest.raises(ApiDataError) as caught:
+            await client.fetch(ApiRequest(method=method, path="/order", type=Price))
+
+        assert caught.value.outcome_unknown is (method != "GET")
+
+
+async def test_what_the_protection_from_overload_refuses_was_certainly_not_done() -> None:
+    async with client_of(http('{"code":-1008,"msg":"overloaded"}', 503)) as (client, _):
+        with pytest.raises(ApiStatusError) as caught:
+            await client.fetch(ApiRequest(method="POST", path="/order"))
+
+        assert not caught.value.outcome_unknown
+
+
+async def test_numbers_may_be_written_as_strings_if_that_is_said() -> None:
+    async with client_of(http('{"symbol":"BTCUSDT","price":"50000.5"}')) as (client, _):
+        assert (await client.fetch(get(type=Price, is_strict=False))).data == Price("BTCUSDT", 50000.5)
+        with pytest.raises(ApiDataError):
+            await client.fetch(get(type=Price))
+
+
+async def test_the_head_of_every_answer_is_told() -> None:
+    """Good and bad ones, before anything else is made of them; a request that gets none is not told of."""
+    heard: list[tuple[int, str]] = []
+
+    def on_answer(status: int, headers: dict[str, str], elapsed: float) -> None:
+        assert 0 <= elapsed < FOREVER
+        heard.append((status, headers["x-used"]))
+
+    answers = (http("1", X_Used=1), http("", 503, X_Used=2), http("<", X_Used=3), http("", 429, X_Used=4), hang_up)
+    async with client_of(*answers, on_answer=on_answer) as (client, _):
+        for _ in answers:
+            try:
+                await client.fetch(get())
+            except ApiError:
+                continue
+
+    assert heard == [(200, "1"), (503, "2"), (200, "3"), (429, "4")]
+
+
 async def test_a_refused_order_is_known_to_be_refused() -> None:
     async with client_of(http('{"code":-2010,"msg":"no funds"}', 400)) as (client, _):
         with pytest.raises(ApiStatusError) as caught:

@@ -31,12 +31,14 @@ class OrderDesk:
         account: What the fills are booked to.
         maker_fee: In millionths of the notional.
         taker_fee: In millionths of the notional.
+        remember_client_ids: Whether the client order id of a closed order is refused, too.
     """
 
     symbols: Mapping[str, Symbol]
     account: Account
     maker_fee: int = 200
     taker_fee: int = 500
+    remember_client_ids: bool = True
     open: dict[int, Order] = attrs.field(factory=dict[int, Order], init=False)
     _known: dict[int, Order] = attrs.field(factory=dict[int, Order], init=False)
     _by_client_id: dict[str, Order] = attrs.field(factory=dict[str, Order], init=False)
@@ -95,6 +97,10 @@ class OrderDesk:
         """Return the open orders of a contract, or of all (`None`), oldest first."""
         return [order for order in self.open.values() if symbol is None or order.request.symbol == symbol]
 
+    def known(self, symbol: str | None = None) -> list[Order]:
+        """Return the orders of a contract, or of all (`None`), that are remembered, oldest first."""
+        return [order for order in self._known.values() if symbol is None or order.request.symbol == symbol]
+
     def find(self, symbol: str, number: int | None, client_id: str | None) -> Order | None:
         """Return an order by its number, or else by its client id; closed ones are remembered up to 1,000."""
         order = self._known.get(number) if number is not None else self._by_client_id.get(client_id or "")
@@ -115,7 +121,8 @@ class OrderDesk:
         return self.reserved() + sum(self.account.margin(symbol) for symbol in self.account.positions)
 
     def _check(self, request: OrderRequest, book: Book) -> None:
-        if request.client_id in self._by_client_id:
+        known = self._by_client_id.get(request.client_id)
+        if known is not None and (known.is_open or self.remember_client_ids):
             raise errors.ApiError(errors.DUPLICATE_CLIENT_ID)
         if len(self.resting(request.symbol)) >= _MAX_OPEN:
             raise errors.ApiError(errors.TOO_MANY_OPEN)
@@ -185,7 +192,8 @@ class OrderDesk:
         if len(self._closed) > _HISTORY:
             oldest = self._closed.popleft()
             del self._known[oldest.number]
-            del self._by_client_id[oldest.client_id]
+            if self._by_client_id[oldest.client_id] is oldest:
+                del self._by_client_id[oldest.client_id]
 
     def _changed(self, order: Order, execution: ExecutionType, fill: Fill | None = None) -> OrderChanged:
         position = self.account.position(order.request.symbol)

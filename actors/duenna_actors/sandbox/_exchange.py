@@ -67,7 +67,13 @@ class Exchange:
                 )
                 for name, symbol in symbols.items()
             },
-            desk=OrderDesk(symbols, account, settings.maker_fee, settings.taker_fee),
+            desk=OrderDesk(
+                symbols,
+                account,
+                settings.maker_fee,
+                settings.taker_fee,
+                remember_client_ids=settings.remember_client_ids,
+            ),
             credentials=Credentials(settings.api_key, settings.api_secret),
             listen_keys=ListenKeys(settings.listen_key_lifetime, random),
             order_rates=(Rate(settings.orders_per_10s, 10.0), Rate(settings.orders_per_minute, 60.0)),

@@ -9,7 +9,7 @@ from duenna_actors.sandbox._fault_base import FaultBase
 from duenna_actors.sandbox._feeds import Feed
 from duenna_actors.sandbox._frames import broken_frame, text_frame
 from duenna_actors.sandbox._wire import Json
-from duenna_actors.sandbox.faults import GarbledFrames, Mute, SequenceGap, StaleEvents
+from duenna_actors.sandbox.faults import GarbledFrames, LateEvents, Mute, RepeatedEvents, SequenceGap, StaleEvents
 
 _F = TypeVar("_F", bound=FaultBase)
 
@@ -41,6 +41,14 @@ class Subscriber(Protocol):
 
 
 @attrs.define
+class _Held:
+    """An event that is to arrive behind so many others of its stream."""
+
+    payload: bytes
+    after: int
+
+
+@attrs.define
 class Hub:
     """The subscriptions of all websockets, in the order in which they were made.
 
@@ -54,6 +62,7 @@ class Hub:
     feeds: dict[str, Feed] = attrs.field(factory=dict[str, Feed], init=False)
     delivered: int = attrs.field(default=0, init=False)
     _listeners: dict[str, dict[int, Subscriber]] = attrs.field(factory=dict[str, dict[int, Subscriber]], init=False)
+    _held: dict[str, list[_Held]] = attrs.field(factory=dict[str, "list[_Held]"], init=False)
 
     def join(self, name: str, subscriber: Subscriber, feed: Feed | None = None) -> None:
         """Let a websocket hear a stream; *feed* makes its events if it is market data."""
@@ -68,6 +77,7 @@ class Hub:
         if not listeners:
             self._listeners.pop(name, None)
             self.feeds.pop(name, None)
+            self._held.pop(name, None)
 
     def has_listeners(self, name: str) -> bool:
         """Return whether anybody hears a stream."""
@@ -97,7 +107,7 @@ class Hub:
         broken = self.faults.strike(GarbledFrames, symbol=symbol, stream=label)
         payload = _ENCODE(event)
         if broken is None:
-            self.send(name, payload)
+            self._send_in_order(name, payload, symbol=symbol, stream=label)
             return
         for subscriber in list(self._listeners.get(name, {}).values()):
             piece = broken_frame(_wrapped(name, payload) if subscriber.combined else payload, broken.mode)
@@ -105,6 +115,27 @@ class Hub:
                 subscriber.cut(piece)
             else:
                 subscriber.push(piece)
+
+    def _send_in_order(self, name: str, payload: bytes, **where: str) -> None:
+        """Send a payload, in the order that faults make of the stream."""
+        late = self.faults.strike(LateEvents, **where)
+        if late is not None:
+            self._held.setdefault(name, []).append(_Held(payload, late.after))
+            return
+        self.send(name, payload)
+        repeated = self.faults.strike(RepeatedEvents, **where)
+        held = self._held.pop(name, [])
+        for each in held:
+            each.after -= 1
+            if each.after == 0:
+                self.send(name, each.payload)
+        waiting = [each for each in held if each.after > 0]
+        if repeated is not None and repeated.after == 0:
+            self.send(name, payload)
+        elif repeated is not None:
+            waiting.append(_Held(payload, repeated.after))
+        if waiting:
+            self._held[name] = waiting
 
     def send(self, name: str, payload: bytes, times: int = 1) -> None:
         """Send a payload to everybody who hears a stream, past all faults, *times* over."""

@@ -41,6 +41,7 @@ _LARGEST = 10**15
 _CLIENT_ID = re.compile(r"[\.A-Z:/a-z0-9_-]{1,36}")
 _SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
 _TYPES: dict[str, OrderType] = {"LIMIT": "LIMIT", "MARKET": "MARKET"}
+_AUTO_CLOSED = {"LIQUIDATION": "autoclose-", "ADL": "adl_autoclose"}
 _TIMES: dict[str, TimeInForce] = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "GTX": "GTX"}
 
 
@@ -154,6 +155,13 @@ class Params:
     def response_type(self) -> Literal["ACK", "RESULT"]:
         """Return how much of an order's fate its answer tells."""
         return "RESULT" if self.sent.get("newOrderRespType") == "RESULT" else "ACK"
+
+    def auto_close_type(self) -> tuple[str, ...]:
+        """Return what the client ids of the forced orders begin with that are asked for."""
+        text = self.sent.get("autoCloseType", "")
+        if text and text not in _AUTO_CLOSED:
+            raise errors.ApiError(errors.invalid("autoCloseType"))
+        return (_AUTO_CLOSED[text],) if text else tuple(_AUTO_CLOSED.values())
 
     def order_ids(self) -> tuple[int | None, str | None]:
         """Return the ids that say which order is meant; one of them is not `None`."""

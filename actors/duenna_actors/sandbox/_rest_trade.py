@@ -8,6 +8,8 @@ from duenna_actors.sandbox._orders import Order
 from duenna_actors.sandbox._rest_market import Call
 from duenna_actors.sandbox._symbols import Symbol
 
+_WEEK_MS = 7 * 86_400_000
+
 
 def balance(call: Call) -> Any:
     """`GET /fapi/v3/balance`."""
@@ -60,6 +62,24 @@ def open_orders(call: Call) -> Any:
     _match(call)
     name = call.params.symbol().name if "symbol" in call.params.sent else None
     return [wire.order(_symbol(call, order), order) for order in call.exchange.desk.resting(name)]
+
+
+def force_orders(call: Call) -> Any:
+    """`GET /fapi/v1/forceOrders`: what the exchange closed, known by its client order id. Of one contract or of all."""
+    _match(call)
+    name = call.params.symbol().name if "symbol" in call.params.sent else None
+    kind = call.params.auto_close_type()
+    limit = call.params.whole("limit", 50, 1, 100)
+    until = call.params.optional("endTime")
+    until = int(call.now * 1_000) if until is None else until
+    since = call.params.optional("startTime")
+    since = until - _WEEK_MS if since is None else since
+    forced = [
+        order
+        for order in call.exchange.desk.known(name)
+        if order.client_id.startswith(kind) and since <= order.created_ms <= until
+    ]
+    return [wire.order(_symbol(call, order), order) for order in forced[-limit:]]
 
 
 def start_stream(call: Call) -> Any:

@@ -46,8 +46,8 @@ def _by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, s
     return weight
 
 
-def _without_symbol(weight: int) -> Callable[[Mapping[str, str]], int]:
-    return lambda params: 1 if "symbol" in params else weight
+def _without_symbol(weight: int, with_symbol: int = 1) -> Callable[[Mapping[str, str]], int]:
+    return lambda params: with_symbol if "symbol" in params else weight
 
 
 _KLINES = _by_limit(500, (99, 1), (499, 2), (1_000, 5), (1_500, 10))
@@ -78,6 +78,7 @@ ROUTES: dict[str, dict[str, Route]] = {
     },
     "/fapi/v1/openOrders": {"GET": Route(trade.open_orders, "signed", _without_symbol(40))},
     "/fapi/v1/allOpenOrders": {"DELETE": Route(trade.cancel_all, "signed")},
+    "/fapi/v1/forceOrders": {"GET": Route(trade.force_orders, "signed", _without_symbol(50, 20))},
     "/fapi/v1/listenKey": {
         "POST": Route(trade.start_stream, "key"),
         "PUT": Route(trade.keep_stream, "key"),

@@ -237,7 +237,8 @@ class Server:
     def _make_feed(self, stream: Stream) -> Feed:
         exchange = self.app.exchange
         tick = exchange.tick_at(self.app.wall_time())
-        return make_feed(stream, exchange.books, tick, self.settings.liquidations_per_minute)
+        quick = attrs.evolve(stream, period=stream.period / self.settings.stream_speed)
+        return make_feed(quick, exchange.books, tick, self.settings.liquidations_per_minute)
 
 
 def _refuse_upgrade(fault: UpgradeRefused) -> Response:

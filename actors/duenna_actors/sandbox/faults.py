@@ -67,6 +67,32 @@ class SequenceGap(_StreamFault, frozen=True, kw_only=True):
     count: int | None = 1
 
 
+class RepeatedEvents(_StreamFault, frozen=True, kw_only=True):
+    """An event arrives a second time.
+
+    Attributes:
+        after: Behind how many later events of its stream. 0 to 1,000.
+    """
+
+    after: int = 0
+
+    def _check(self) -> None:
+        require(0 <= self.after <= 1_000, self, "after", "0 to 1000")  # noqa: PLR2004 - the rule itself
+
+
+class LateEvents(_StreamFault, frozen=True, kw_only=True):
+    """An event arrives behind later ones of its stream.
+
+    Attributes:
+        after: Behind how many. 1 to 1,000.
+    """
+
+    after: int = 1
+
+    def _check(self) -> None:
+        require(1 <= self.after <= 1_000, self, "after", "1 to 1000")  # noqa: PLR2004 - the rule itself
+
+
 class GarbledFrames(_StreamFault, frozen=True, kw_only=True):
     """A message arrives broken.
 
@@ -296,6 +322,8 @@ Fault: TypeAlias = (
     Mute
     | StaleEvents
     | SequenceGap
+    | RepeatedEvents
+    | LateEvents
     | GarbledFrames
     | Burst
     | CloseSockets
@@ -340,10 +368,12 @@ __all__ = [
     "GarbledFrames",
     "HalfOpen",
     "HttpFailure",
+    "LateEvents",
     "ListenKeyExpired",
     "LostAnswers",
     "Mute",
     "RateLimited",
+    "RepeatedEvents",
     "SequenceGap",
     "ServerShutdown",
     "SlowAnswers",

@@ -4,6 +4,7 @@ import msgspec
 
 _SHORTEST_TICK = 0.001
 _POSITIVE = (
+    "stream_speed",
     "leverage",
     "book_levels",
     "weight_limit",
@@ -30,6 +31,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         tick: Time between two changes of the market, in seconds. 0.001 or more.
+        stream_speed: So many times as often as their names say events of streams come: more than 1 for whoever wants
+            many of them in little time. Never more often than the market changes.
         book_levels: Levels on each side of a book.
         liquidations_per_minute: Forced orders per contract, on average. 0 for none.
         api_key: The account's key.
@@ -51,6 +54,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         connects_per_5_minutes: Websockets that one address may open.
         max_connections: Connections of all kinds at one time; one more is reset.
         send_buffer_bytes: What may wait for a client that does not read; above it the client is disconnected.
+        remember_client_ids: Refuse a client order id for as long as its order is remembered, closed or not. The
+            exchange itself compares with open orders only: a market order that is sent twice is filled twice.
         listen_key_lifetime: In seconds.
         strict_streams: Refuse unknown streams, streams of another path and dead listen keys. The exchange itself
             accepts them and never sends anything.
@@ -60,6 +65,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     tick: float = 0.2
+    stream_speed: float = 1.0
     book_levels: int = 20
     liquidations_per_minute: float = 3.0
     api_key: str = "sandbox-key"
@@ -81,6 +87,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     connects_per_5_minutes: int = 300
     max_connections: int = 1_000
     send_buffer_bytes: int = 8 * 1024 * 1024
+    remember_client_ids: bool = True
     listen_key_lifetime: float = 3_600.0
     strict_streams: bool = True
     idle_timeout: float = 75.0

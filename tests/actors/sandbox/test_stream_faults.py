@@ -15,8 +15,10 @@ from duenna_actors.sandbox import (
     CloseSockets,
     GarbledFrames,
     HalfOpen,
+    LateEvents,
     ListenKeyExpired,
     Mute,
+    RepeatedEvents,
     SequenceGap,
     ServerShutdown,
     StaleEvents,
@@ -86,6 +88,41 @@ async def test_a_sequence_gap_breaks_the_chain_once() -> None:
             last = event
 
     assert gaps == 1
+
+
+async def numbers(feed: Feed, count: int) -> list[int]:
+    """Return the ids of so many trades."""
+    return [(await feed.next())["data"]["a"] for _ in range(count)]
+
+
+@pytest.mark.parametrize("after", [0, 2])
+async def test_an_event_comes_twice(after: int) -> None:
+    async with (
+        open_sandbox(settings=QUICK) as sandbox,
+        websocket(sandbox, "/market/stream?streams=btcusdt@aggTrade") as feed,
+    ):
+        (first,) = await numbers(feed, 1)
+        sandbox.faults.inject(RepeatedEvents(symbol="BTCUSDT", after=after, count=1))
+        seen = await numbers(feed, 10)
+
+    twice = next(number for number in seen if seen.count(number) == 2)
+    assert sorted(set(seen)) == list(range(first + 1, first + 10))
+    assert seen.index(twice, seen.index(twice) + 1) - seen.index(twice) == after + 1
+
+
+@pytest.mark.parametrize("after", [1, 3])
+async def test_an_event_comes_late(after: int) -> None:
+    async with (
+        open_sandbox(settings=QUICK) as sandbox,
+        websocket(sandbox, "/market/stream?streams=btcusdt@aggTrade") as feed,
+    ):
+        (first,) = await numbers(feed, 1)
+        sandbox.faults.inject(LateEvents(stream="*@aggTrade", after=after, count=1))
+        seen = await numbers(feed, 10)
+
+    (late,) = (number for index, number in enumerate(seen) if index and number < seen[index - 1])
+    assert sorted(seen) == list(range(first + 1, first + 11))
+    assert seen[seen.index(late) - after] == late + 1
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013, 4001])

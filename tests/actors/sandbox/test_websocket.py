@@ -10,6 +10,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from duenna_actors.sandbox import Burst, SandboxSettings, open_sandbox
+from duenna_actors.sandbox._book import UPDATES_PER_TICK
 from tests.actors.sandbox.support import QUICK, raw, read_all, rejection, rest_client, websocket
 
 FIELDS = {
@@ -284,3 +285,14 @@ async def test_a_bad_handshake_is_refused(head: bytes) -> None:
 
         assert answer.startswith(b"HTTP/1.1 400")
         assert sandbox.state()["failures"] == 0
+
+
+@pytest.mark.parametrize(("speed", "gap"), [(1.0, 5), (5.0, 1), (1_000.0, 1)])
+async def test_streams_can_be_quicker_than_their_names_say(speed: float, gap: int) -> None:
+    """Never more often than the market changes, which in a busy loop may be seen a tick late."""
+    settings = SandboxSettings(tick=0.02, stream_speed=speed)
+    async with open_sandbox(settings=settings) as sandbox, websocket(sandbox, "/public/ws/btcusdt@depth@100ms") as feed:
+        events = [await feed.next() for _ in range(10)]
+
+    ticks = [(event["u"] - event["pu"]) // UPDATES_PER_TICK for event in events[1:]]
+    assert min(ticks) == gap

@@ -5,11 +5,21 @@ Numbers come as strings and are decoded to `float`; times are milliseconds since
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from duenna_actors.feed_protocol import Acknowledged, Data, Incoming, Refused, ShuttingDown, Unknown
+
+Price = Annotated[float, msgspec.Meta(gt=0, lt=1e15)]
+Quantity = Annotated[float, msgspec.Meta(ge=0, lt=1e15)]
+Levels = list[tuple[Price, Quantity]]
+"""One side of a book, or what has changed of it: ``(price, quantity)``.
+
+A decimal number of at most 15 digits, which is what the exchange sends, becomes one `float` and
+no other does, and `Decimal(repr(price))` gives it back: equal prices are equal, nothing is
+rounded, and the decoder needs a third of the time that it takes for `Decimal`.
+"""
 
 
 class StreamEvent(msgspec.Struct, frozen=True, gc=False, tag_field="e"):
@@ -49,14 +59,24 @@ class DepthUpdate(StreamEvent, frozen=True, gc=False, kw_only=True, tag="depthUp
 
     The next update's ``previous_id`` is this one's ``last_id``, or there is a gap and the
     book must be fetched anew.
+
+    Attributes:
+        symbol: The contract.
+        first_id: The number of the first change in it.
+        last_id: The number of the last change in it.
+        previous_id: The ``last_id`` of the update before it.
+        bids: Changed bids.
+        asks: Changed asks.
+        transaction_time_ms: When the last change was made.
     """
 
     symbol: str = msgspec.field(name="s")
     first_id: int = msgspec.field(name="U")
     last_id: int = msgspec.field(name="u")
     previous_id: int = msgspec.field(name="pu")
-    bids: list[tuple[float, float]] = msgspec.field(name="b")
-    asks: list[tuple[float, float]] = msgspec.field(name="a")
+    bids: Levels = msgspec.field(name="b")
+    asks: Levels = msgspec.field(name="a")
+    transaction_time_ms: int = msgspec.field(name="T", default=0)
 
 
 class LiquidationOrder(msgspec.Struct, frozen=True, gc=False):
