@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +17,7 @@ from _plan import Measure
 HERE = Path(__file__).parent
 PEERS = HERE / ".peers"
 REQUIREMENTS = ("triotp==0.2.1", "pykka==4.5.0")
-INSTALLED = ("triotp:", "pykka:")
+INSTALLED = ("triotp:", "pykka:", "policies:")
 """Jobs that run in the peers' environment."""
 
 WARM_UP = 5
@@ -30,23 +30,28 @@ class WorkerError(Exception):
     """A worker could not start or did not finish its sample."""
 
 
-def peers_python(say: Callable[[str], None]) -> Path:
+def peers_python(say: Callable[[str], None], requirements: Sequence[str] = REQUIREMENTS, name: str = "kernel") -> Path:
     """Return the interpreter of the peers' environment, which is made on the first call.
+
+    Args:
+        say: Is told that it takes a while.
+        requirements: What pip installs there.
+        name: Of the environment.
 
     Raises:
         WorkerError: pip could not install the peers.
     """
-    home = PEERS / f"{sys.implementation.cache_tag}"
+    home = PEERS / f"{name}-{sys.implementation.cache_tag}"
     python = home / "bin" / "python"
     stamp = home / "requirements"
-    wanted = "\n".join(REQUIREMENTS)
+    wanted = "\n".join(requirements)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
-    say(f"installing {' and '.join(REQUIREMENTS)} in {home}")
+    say(f"installing {' and '.join(requirements)} in {home}")
     PEERS.mkdir(exist_ok=True)
     (PEERS / ".gitignore").write_text("*\n", encoding="utf-8")
     venv.create(home, clear=True, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     if done.returncode:
         raise WorkerError(f"pip could not install the peers: {_last_line(done.stderr)}")

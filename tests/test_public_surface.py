@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 WRITTEN_DOWN = Path(__file__).with_name("public_surface.txt")
-PACKAGES = ["duenna", "duenna.faults", "duenna.testing", "duenna.testing.invariants", "duenna_actors"]
+PACKAGES = [
+    "duenna",
+    "duenna.faults",
+    "duenna.guards",
+    "duenna.testing",
+    "duenna.testing.invariants",
+    "duenna_actors",
+    "duenna_actors.binance",
+]
 
 
 def written_down() -> dict[str, list[str]]:

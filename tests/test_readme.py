@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from duenna import ChildState, open_runtime
+from duenna.testing import fresh_guards
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -19,7 +20,10 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 def load_bot() -> dict[str, Any]:
     """Run the README's program as an import would: up to ``if __name__ == "__main__"``."""
-    (program,) = BLOCKS
+    return load(BLOCKS[0])
+
+
+def load(program: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(program, "README.md", "exec"), names)  # noqa: S102 - our own program
     return names
@@ -36,6 +40,27 @@ async def test_the_bot_survives_its_feed(autojump_clock: trio.testing.MockClock)
     assert ledger.restarts == 0
     assert ledger.mailbox.received > 300
     assert btc.restarts > 10
+
+
+async def test_the_guard_does_what_it_says(autojump_clock: trio.testing.MockClock) -> None:
+    """Tried four times, each cut off after 5 s; then the last good price, until the breaker saves the trouble."""
+    with fresh_guards():
+        names = load(BLOCKS[1])
+        asked: list[float] = []
+
+        async def ask_the_exchange(symbol: str) -> float:
+            asked.append(trio.current_time())
+            if len(asked) > 1:
+                await trio.sleep_forever()
+            return 100.0
+
+        names["ask_the_exchange"] = ask_the_exchange
+        price = names["price"]
+
+        assert [await price("BTCUSDT") for _ in range(3)] == [100.0, 100.0, 100.0]
+        assert len(asked) == 1 + 5
+        assert names["prices"].state == "open"
+        assert names["prices"].health == "degraded"
 
 
 def test_the_bot_is_short() -> None:
