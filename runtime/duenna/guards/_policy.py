@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 _OWNER = "Guard"
 _ONCE = Retry.none()
+
+
+class Policies(TypedDict, total=False):
+    """What `Guard.with_` takes; the words are those of `Guard`."""
+
+    retry: Retry | None
+    attempt_timeout: float | None
+    deadline: float | None
+    fallback: Fallback | None
+    rate_limit: RateLimit | None
+    weight: float | Callable[..., float]
+    hedge: Hedge | None
+    idempotent: bool
+    rng: random.Random | None
 
 
 @attrs.frozen(kw_only=True)

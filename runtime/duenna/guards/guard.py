@@ -7,14 +7,14 @@ timeout > call. `docs/guards.md` says what each does, and why in this order.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 import attrs
 
 from duenna.guards._course import Course
 from duenna.guards._dependency import Dependency, DependencySettings
 from duenna.guards._lazy import LAZY, refusal
-from duenna.guards._policy import Policy
+from duenna.guards._policy import Policies, Policy
 from duenna.guards._registry import registry
 from duenna.guards._wrap import wrap
 from duenna.guards.breaker import Breaker
@@ -221,7 +221,7 @@ class Guard:
         self._course.check_sync(getattr(function, "__qualname__", repr(function)))
         return self._course.outcome_sync(function, args, kwargs)
 
-    def with_(self, **policies: Any) -> Guard:
+    def with_(self, **policies: Unpack[Policies]) -> Guard:
         """Return a guard of the same dependency with other policies, for one call or for many.
 
         Args:
@@ -238,7 +238,7 @@ class Guard:
                 message = f"guard {self.name!r}: with_() takes {', '.join(current)}; {name} {why}"
                 raise TypeError(message)
         guard = object.__new__(Guard)
-        policy = Policy.of(self.name, **(current | policies))
+        policy = Policy.of(self.name, **(current | cast("dict[str, Any]", policies)))
         is_same = policy.fallback is not None and policy.fallback is self._course.policy.fallback
         guard._set(Course(policy, self._join, self._course.memory if is_same else None))
         return guard
