@@ -28,7 +28,7 @@ works in the order of arrival, keeps 1,000 requests waiting, refuses more, and d
 Each attempt waits 1 second. Each process has a guard of its own. *Answered per second* is of the half minute, in which
 no more than 50 is possible; *recovered* says after how many seconds at least 95 % of the calls of each second succeed,
 for good; the other columns are of the half minute and the one after it, *work wasted* being what the server did for
-clients that had gone. The figures are the medians of"""
+clients that had gone. The figures are"""
 
 LOADS = (300.0, 400.0, 450.0, 475.0)
 FLEETS = (1, 10, 50, 400)
@@ -119,7 +119,7 @@ class Series:
         fleets = {f"{count}": attrs.evolve(scenario, processes=count) for count in FLEETS}
         return "\n\n".join(
             [
-                f"{MODEL} {self._seeds} runs, the seconds to recover the worst of them.",
+                f"{MODEL} {self._runs()}.",
                 table(scenario, {policy.title: self.result(scenario, policy) for policy in POLICIES}),
                 "Seconds to recover, by the load before the brownout, of a server that can do 500 calls per second:",
                 self._by_load(scenario),
@@ -127,6 +127,11 @@ class Series:
                 table(scenario, {count: self.result(fleet, DEFAULTS) for count, fleet in fleets.items()}, "processes"),
             ]
         )
+
+    def _runs(self) -> str:
+        if self._seeds == 1:
+            return "those of one run"
+        return f"the medians of {self._seeds} runs, the seconds to recover the worst of them"
 
     def _by_load(self, scenario: Scenario) -> str:
         rows = [["policy", *(f"{load:.0f} per second" for load in LOADS)]]

@@ -223,6 +223,20 @@ def test_arguments_of_a_retry_are_those_of_the_first_attempt(policies: Any) -> N
     assert set(seen) == {(1, 2, 3, 4)}
 
 
+def test_a_fallback_gets_the_arguments_as_they_were_given() -> None:
+    def fail(a: Any, b: Any = 2, *, c: Any = 3) -> Any:
+        raise BoomError
+
+    def substitute(*args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
+
+    guarded = Guard("api", retry=None, fallback=Fallback.call(substitute))(fail)
+
+    for _ in range(2):
+        assert guarded(1) == ((1,), {})
+        assert guarded(a=1, c=5) == ((), {"a": 1, "c": 5})
+
+
 def test_a_wrong_call_says_which_function_it_is() -> None:
     guarded = Guard("api", retry=None)(plain)
     guarded(1, 2)

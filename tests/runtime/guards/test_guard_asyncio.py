@@ -12,6 +12,7 @@ import trio
 
 from duenna import Backoff
 from duenna.guards import (
+    AdaptiveThrottle,
     AttemptTimeoutError,
     BadResultError,
     Breaker,
@@ -25,6 +26,7 @@ from duenna.guards import (
     RateLimit,
     RateLimitedError,
     Retry,
+    ThrottledError,
 )
 from tests.runtime.guards import virtual_asyncio
 from tests.runtime.guards.far_end import HANGS, BoomError, FarEnd, HttpError, no_other_guards
@@ -234,6 +236,79 @@ class TestBreaker:
 
         assert far.calls == 2
         assert [type(result) for result in results] == [str] + [CircuitOpenError] * 49
+
+
+class TestOnceItIsKnownThatTimeIsReal:
+    """From the second call on the short way is taken, but only where no policy needs the long one."""
+
+    @pytest.mark.parametrize(
+        ("policies", "error"),
+        [
+            ({"attempt_timeout": 1.0}, AttemptTimeoutError),
+            ({"deadline": 1.0}, DeadlineExceededError),
+            ({"rate_limit": RateLimit(1, 60.0)}, RateLimitedError),
+            ({"retry": Retry(1, on_result=lambda value: value == "slow")}, BadResultError),
+            ({"breaker": Breaker(window=1, slow_call=1.0)}, CircuitOpenError),
+            (
+                {"breaker": Breaker(window=60.0, per="seconds", minimum_calls=1, slow_call=1.0, slow_rate=0.5)},
+                CircuitOpenError,
+            ),
+        ],
+        ids=str,
+    )
+    def test_every_policy_still_holds(self, policies: Any, error: type[Exception]) -> None:
+        guarded, far = guard(**policies), FarEnd(["quick", "slow"])
+
+        async def main() -> None:
+            await guarded.call(far.fetch)
+            far.takes = 5.0
+            await asyncio.gather(guarded.call(far.fetch), return_exceptions=True)
+            with pytest.raises(error):
+                await guarded.call(far.fetch)
+
+        virtually(main)
+
+    def test_a_bulkhead_still_holds(self) -> None:
+        guarded, far = guard(bulkhead=Bulkhead(1)), FarEnd(["up"], takes=0.25)
+
+        async def main() -> None:
+            await guarded.call(far.fetch)
+            await asyncio.gather(*(guarded.call(far.fetch) for _ in range(3)))
+
+        virtually(main)
+
+        assert far.most == 1
+
+    def test_a_hedge_is_still_made(self) -> None:
+        guarded, far = guard(hedge=Hedge(after=0.5)), FarEnd(["up", HANGS, "up"])
+
+        async def main() -> None:
+            for _ in range(2):
+                assert await guarded.call(far.fetch) == "up"
+
+        virtually(main)
+
+        assert far.calls == 3
+
+    def test_a_throttle_still_refuses(self) -> None:
+        guarded, far = guard(breaker=AdaptiveThrottle(minimum_calls=1)), FarEnd(["up", BoomError])
+
+        async def main() -> None:
+            for _ in range(100):
+                with suppress(BoomError, ThrottledError):
+                    await guarded.call(far.fetch)
+
+        virtually(main)
+
+        assert far.calls < 90
+
+    def test_answers_are_still_remembered(self) -> None:
+        guarded, far = guard(fallback=Fallback.last_good(60.0)), FarEnd([1, 2, BoomError])
+
+        async def main() -> list[int]:
+            return [await guarded.call(far.fetch) for _ in range(3)]
+
+        assert virtually(main)[0] == [1, 2, 2]
 
 
 POLICIES: dict[str, dict[str, Any]] = {

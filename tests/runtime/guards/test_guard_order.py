@@ -274,6 +274,21 @@ class TestBreakerOverBulkhead:
         counted = guarded.statistics()
         assert (counted.in_flight, counted.attempts, counted.rejected) == (0, 1, 1)
 
+    async def test_who_waits_when_it_closes_is_admitted_anew(self, autojump_clock: MockClock) -> None:
+        guarded = guard(breaker=Breaker(), bulkhead=Bulkhead(1, max_wait=5.0))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guarded.call, trio.sleep, 1.0)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(guarded.call, FarEnd(["up"]).fetch)
+            await wait_all_tasks_blocked()
+            guarded.force_open()
+            guarded.close()
+
+        counted = guarded.statistics()
+        assert (counted.attempts, counted.successes, counted.late, counted.ignored) == (2, 2, 1, 0)
+        assert counted.window == (1, 0, 0)
+
     def test_nor_is_a_thread(self) -> None:
         guarded = guard(breaker=Breaker(), bulkhead=Bulkhead(1, max_wait=30.0))
         inside, go = threading.Event(), threading.Event()
@@ -431,6 +446,20 @@ class TestBreakerOverAttemptTimeout:
 
         assert guarded.state == "open"
         assert guarded.last_error == "AttemptTimeoutError: guard 'api': the attempt took longer than 1 s"
+
+    @pytest.mark.parametrize(("waited", "state"), [(0.0, "open"), (0.0625, "open"), (0.5, "closed")])
+    async def test_a_deadline_is_a_failure_unless_our_own_waits_took_it(
+        self, autojump_clock: MockClock, waited: float, state: str
+    ) -> None:
+        guarded = guard(breaker=Breaker.consecutive(1), bulkhead=1, deadline=1.0)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guarded.with_(deadline=None).call, trio.sleep, waited)
+            await wait_all_tasks_blocked()
+            with pytest.raises(DeadlineExceededError):
+                await guarded.call(FarEnd([HANGS]).fetch)
+
+        assert (guarded.state, trio.current_time()) == (state, 1.0)
 
     async def test_a_timeout_of_the_caller_is_not(self, autojump_clock: MockClock) -> None:
         guarded = guard(breaker=Breaker.consecutive(2), attempt_timeout=10.0)

@@ -13,6 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from duenna import Backoff
 from duenna.guards import (
     AttemptTimeoutError,
+    Bulkhead,
+    BulkheadFullError,
     DeadlineExceededError,
     Guard,
     RateLimit,
@@ -325,6 +327,31 @@ class TestBudget:
 
         assert far.calls == 1 + 3 + 1
         assert budget.retrying == 0
+
+    async def test_calls_that_are_never_made_pay_nothing(self, autojump_clock: MockClock) -> None:
+        budget = RetryBudget(ratio=0.5, cap=10.0, free=0)
+        paid = Guard(
+            "api",
+            retry=Retry(2, backoff=Backoff.none(), budget=budget),
+            breaker=None,
+            bulkhead=Bulkhead(1, queue=0),
+        )
+        with suppress(BoomError):
+            await paid.call(FarEnd().fetch)
+        budget.withdraw(9.0)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(paid.call, FarEnd(["up"], takes=1.0).fetch)
+            await wait_all_tasks_blocked()
+            for _ in range(50):
+                with pytest.raises(BulkheadFullError):
+                    await paid.call(FarEnd().fetch)
+        far = FarEnd()
+        with suppress(BoomError):
+            await paid.call(far.fetch)
+
+        # The call that succeeded has paid for half a retry, and so has the one that failed.
+        assert (far.calls, budget.balance) == (2, 0.0)
 
     def test_none_denies_nothing(self) -> None:
         far = FarEnd()
