@@ -9,6 +9,7 @@ from duenna.guard_events import FallbackUsed
 from duenna.guards import _async_engine, _sync_engine
 from duenna.guards._call import Call
 from duenna.guards._counts import Health
+from duenna.guards._hints import is_transient
 from duenna.guards._registry import registry
 from duenna.guards.errors import UnavailableError
 from duenna.guards.fallback import Failed, NoFallbackError, Outcome
@@ -100,7 +101,8 @@ class Course:
     async def rescue(self, permit: Permit, failure: Exception | None, function: Any, args: Any, kwargs: Any) -> Any:
         """Go on with a call whose first attempt has just failed."""
         try:
-            self.dependency.failed(permit, failure)  # type: ignore[arg-type]  # None only below
+            if self._is_over(permit, failure):  # type: ignore[arg-type]  # None only below
+                raise failure  # type: ignore[misc]
             return await self.run(function, args, kwargs, failure)
         finally:
             failure = None
@@ -108,7 +110,8 @@ class Course:
     def rescue_sync(self, permit: Permit, failure: Exception | None, function: Any, args: Any, kwargs: Any) -> Any:
         """Go on with a call whose first attempt has just failed."""
         try:
-            self.dependency.failed(permit, failure)  # type: ignore[arg-type]  # None only below
+            if self._is_over(permit, failure):  # type: ignore[arg-type]  # None only below
+                raise failure  # type: ignore[misc]
             return self.run_sync(function, args, kwargs, failure)
         finally:
             failure = None
@@ -156,6 +159,15 @@ class Course:
             raise failed.error
         finally:
             failure = failed = None
+
+    def _is_over(self, permit: Permit, failure: Exception) -> bool:
+        """Record the error of a first attempt, and return whether it plainly is the end of its call."""
+        self.dependency.failed(permit, failure)
+        policy = self.policy
+        if policy.fallback is not None or policy.retry.on is not is_transient or is_transient(failure):
+            return False
+        self.dependency.counts.failed_first += 1
+        return True
 
     def _call(self, function: Any, args: Any, kwargs: Any) -> Call:
         call = Call(self.dependency, self.policy, function, args, kwargs)
