@@ -32,18 +32,19 @@ class Silence:
     given_up_at: float = attrs.field(default=-inf, init=False)
     incurable: set[str] = attrs.field(factory=set[str], init=False)
 
-    def is_websockets(self, silent: Collection[str], live: int, now: float) -> bool:
+    def is_websockets(self, silent: Collection[str], live: Collection[str], now: float) -> bool:
         """Return whether another websocket may help.
 
         Args:
             silent: Keys that should deliver, and do not.
-            live: How many others deliver.
+            live: Keys of all others that deliver.
             now: Monotonic seconds.
         """
+        self.incurable.difference_update(live)
         if not live:
             return True
         news = sum(key not in self.incurable for key in silent)
-        return news > live or (news > 0 and now - self.given_up_at >= self.again_after)
+        return news > len(live) or (news > 0 and now - self.given_up_at >= self.again_after)
 
     def given_up(self, silent: Iterable[str], now: float) -> None:
         """Note that the websocket is given up for what is *silent*."""

@@ -176,8 +176,6 @@ class BinanceBooks(WebSocketFeed):
             if key not in self._wanted:  # under way when it was unsubscribed
                 return
             kept = self._books[key] = _Kept(key, self._make_book(message.symbol), self.context.now())
-        if not kept.is_shown:
-            self._silence.delivers(key)
         outcome = kept.book.update(message)
         if outcome is not BookOutcome.APPLIED or not kept.is_shown or kept.book.is_thin:
             self._sort_out(kept)
@@ -200,7 +198,7 @@ class BinanceBooks(WebSocketFeed):
         if any(track.redrives > subscriptions.redrives for track in late):  # it is being given up
             silence.given_up(silent, now)
             return
-        live = sum(track.state is SubscriptionState.LIVE for track in subscriptions.tracks.values())
+        live = [key for key, track in subscriptions.tracks.items() if track.state is SubscriptionState.LIVE]
         is_websockets = silence.is_websockets(silent, live, now)
         for track in late:
             given = self._wanted.get(track.spec.key, track.spec)
@@ -302,6 +300,7 @@ class BinanceBooks(WebSocketFeed):
             self._hide(kept, why)
         elif not kept.is_shown:
             kept.is_shown = True
+            self._silence.delivers(kept.key)
             attempts = self._plan.attempts(book.symbol)
             context = self.context
             context.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from duenna import Reply
     from duenna.guards import Breaker, Retry
+    from duenna_actors.binance.desk import Leave
 
 R = TypeVar("R")
 
@@ -48,7 +49,9 @@ _ORDER_LANES = 4
 _LONGEST_PREFIX = 13  # what the rest of an id leaves of 36
 _UNKNOWN_ORDER = -2011
 _TAKEN: Any = (Message, ApiRequest)
-_ORDERS = (PlaceOrder, CancelOrder, CancelAllOrders)
+_CANCELS = (CancelOrder, CancelAllOrders)
+_LOOK_EVERY = 60.0
+_CUT_OFF = "the connection was closed during the request"
 
 
 class BinanceClient(GatedApi, Requests):
@@ -98,9 +101,11 @@ class BinanceClient(GatedApi, Requests):
             breaker: Of each guard; that of the first incarnation holds.
             weight_limit: Request weight that the exchange allows in a minute, 240 or more.
             max_pending: Messages under way, retries included, at least 1; one more is refused
-                with `BulkheadFullError`. As many for orders again.
-            max_in_flight: Requests under way at once, at least 1, beside 4 for orders.
-            settle_within: Seconds for which an order is looked for whose outcome is unknown.
+                with `BulkheadFullError`. As many for new orders again; cancelling is never refused.
+            max_in_flight: Requests under way at once, at least 1, beside 4 for new orders, 4 that
+                look for them, and 4 that cancel.
+            settle_within: Seconds for which an order is looked for whose outcome is unknown; then
+                once a minute.
             id_prefix: What client order ids begin with, 13 letters, digits and `.:/_-` at most.
             options: Those of `BinanceApi`: ``api_key``, ``api_secret``, ``timeout``, ``clock``...
 
@@ -121,14 +126,14 @@ class BinanceClient(GatedApi, Requests):
             base_url or (_TESTNET if testnet else _URL),
             name=name or ("binance_testnet" if testnet else "binance"),
             weight_limit=weight_limit,
-            max_in_flight=max_in_flight + _ORDER_LANES,
+            max_in_flight=max_in_flight + 3 * _ORDER_LANES,  # new ones, questions about them, cancels
             **options,
         )
         self._retry, self._breaker = retry, breaker
         self._max_pending = max_pending
         self._settle_within = settle_within
         self._id_prefix = id_prefix
-        self._pending = {True: 0, False: 0}  # messages under way, by whether they are about orders
+        self._pending = {True: 0, False: 0}  # messages under way, by whether they are new orders
         self._lanes = trio.CapacityLimiter(max_in_flight)
         self._guards: ExchangeGuards | None = None
         self._desk: OrderDesk | None = None
@@ -144,22 +149,26 @@ class BinanceClient(GatedApi, Requests):
         )
         self._guards.retry_with(self._retry)
         self._desk = OrderDesk(
-            OrderLine(self, self._guards),
-            kept(runtime, (OrderJournal, self._origin, self._secret), OrderJournal),
+            OrderLine(self, self._guards, _ORDER_LANES),
+            self._journal,
             rng=self.context.rng,
             receive_window=self._receive_window,
             settle_within=self._settle_within,
         )
 
     async def session(self) -> None:
-        """Find out what became of the orders that an earlier incarnation has left."""
-        for entry in _ready(self._desk).journal.orphans():
+        """Find out what became of the orders that nobody looks for: an earlier incarnation's, and those given up."""
+        for entry in self._journal.orphans():
             self.background(self._settle, entry)
-        await super().session()
+        while True:
+            await trio.sleep(_LOOK_EVERY)
+            for entry in self._journal.orphans():
+                with suppress(OrderOutcomeUnknownError):
+                    await self._find(entry, within=0.0)
 
     async def check(self) -> None:
-        """Ask for the exchange's time; not while it wants to be left alone."""
-        if not self.is_up or not self.gates.blocked_for:
+        """Ask for the exchange's time; not while it wants to be left alone: that is no reason to be down."""
+        if not self.gates.blocked_for:
             await super().check()
 
     def check_soon(self) -> None:
@@ -168,7 +177,11 @@ class BinanceClient(GatedApi, Requests):
             super().check_soon()
 
     def prepare(self, request: ApiRequest) -> ApiRequest:
-        """Return *request* with the time and the signature; an order leaves right after that."""
+        """Return *request* with the time and the signature; an order leaves right after that.
+
+        Raises:
+            OrderNotPlacedError: It must not leave any more.
+        """
         if request.path == ORDER_PATH and request.method == "POST":
             name = str(request.params.get("newClientOrderId"))
             _ready(self._desk).leaves(name, self.exchange_time)
@@ -183,9 +196,11 @@ class BinanceClient(GatedApi, Requests):
         if not isinstance(message, _TAKEN):
             return await super().receive(message)
         reply = self.context.defer_reply()
-        is_order = isinstance(message, _ORDERS)
-        if self._pending[is_order] >= self._max_pending:
-            reply.fail(BulkheadFullError(self.exchange_name, self._max_pending))
+        message = self._named(message)
+        is_order = isinstance(message, PlaceOrder)
+        if self._pending[is_order] >= self._max_pending and not isinstance(message, _CANCELS):
+            full = BulkheadFullError(self.exchange_name, self._max_pending)
+            reply.fail(self._unknown(message, str(full), full) or full)
             return None
         try:
             await self.until_up()
@@ -193,15 +208,29 @@ class BinanceClient(GatedApi, Requests):
             reply.fail(self._cut_off(message))
             raise
         if reply.is_open:
-            self._pending[is_order] += 1
-            self.background(self._serve, self._named(message), reply, is_order)
+            self._admit(message, reply)
         else:
             self.context.report(NobodyWaitsError(self.exchange_name), message=type(message).__name__)
+            self._publish_absent(message)
         return None
 
-    async def _serve(self, message: Any, reply: Reply, is_order: bool) -> None:
+    def _admit(self, message: Any, reply: Reply) -> None:
+        """Have *message* performed; an order is known from now on to whoever cancels it."""
         try:
-            value = await self._perform(message, lambda: reply.is_open)
+            leave = self._leave(message, lambda: reply.is_open) if isinstance(message, PlaceOrder) else None
+        except ValueError as error:
+            reply.fail(error)
+        else:
+            if not isinstance(message, _CANCELS):
+                self._pending[leave is not None] += 1
+            self.background(self._serve, message, reply, leave)
+
+    async def _serve(self, message: Any, reply: Reply, leave: Leave | None) -> None:
+        try:
+            if leave is None:
+                value = await self._perform(message, lambda: reply.is_open)
+            else:
+                value = await _ready(self._desk).carry_out(leave)
         except Exception as error:  # noqa: BLE001  # a request that fails is its asker's business, whatever it is
             self._failed(message, reply, error)
         except trio.Cancelled:
@@ -213,32 +242,58 @@ class BinanceClient(GatedApi, Requests):
             else:
                 reply.send(value)
         finally:
-            self._pending[is_order] -= 1
+            if not isinstance(message, _CANCELS):
+                self._pending[leave is not None] -= 1
 
     def _failed(self, message: Any, reply: Reply, error: Exception) -> None:
-        if reply.is_open or not isinstance(message, _ORDERS):
+        if reply.is_open or not isinstance(message, (PlaceOrder, *_CANCELS)):
             reply.fail(error)
             return
         self.context.report(error)
-        if isinstance(message, PlaceOrder) and not isinstance(error, OrderOutcomeUnknownError):
+        self._publish_absent(message)
+
+    def _publish_absent(self, message: Any) -> None:
+        """Publish that an order is not there whose asker has gone, if that is certain."""
+        if not isinstance(message, PlaceOrder):
+            return
+        entry = self._journal.get(message.client_order_id)
+        is_certain = not message.may_exist if entry is None else entry.fate is Fate.NOT_SENT and not entry.is_busy
+        if is_certain:
             self.context.publish(OrderFound(message.client_order_id, None))
 
     def _cut_off(self, message: Any) -> Exception:
         """Return what an asker is told whose request was cut off by the end of the connection."""
-        why = "the connection was closed during the request"
         if not isinstance(message, PlaceOrder):
-            return ConnectionLostError(why)
-        entry = None if self._desk is None else self._desk.journal.get(message.client_order_id)
-        kind = OrderNotPlacedError if entry is None or entry.fate is Fate.NOT_SENT else OrderOutcomeUnknownError
-        return kind(message.client_order_id, message.symbol, why)
+            return ConnectionLostError(_CUT_OFF)
+        known = OrderNotPlacedError(message.client_order_id, message.symbol, _CUT_OFF)
+        return self._unknown(message, _CUT_OFF) or known
+
+    def _unknown(self, message: Any, why: str, cause: Exception | None = None) -> OrderOutcomeUnknownError | None:
+        """Return what the asker of a refused order is told that may be there, by an earlier try; else None."""
+        if not isinstance(message, PlaceOrder):
+            return None
+        entry = self._journal.get(message.client_order_id)
+        is_ours = entry is not None and entry.is_of(message) and (entry.is_busy or entry.fate is not Fate.NOT_SENT)
+        if not is_ours and not message.may_exist:
+            return None
+        error = OrderOutcomeUnknownError(message.client_order_id, message.symbol, why)
+        error.__cause__ = cause
+        return error
 
     async def _settle(self, entry: SentOrder) -> None:
         try:
-            order = await _ready(self._desk).settle(entry)
+            await self._find(entry)
         except OrderOutcomeUnknownError as error:
             self.context.report(error)
-        else:
-            self.context.publish(OrderFound(entry.order.client_order_id, order))
+
+    async def _find(self, entry: SentOrder, *, within: float | None = None) -> None:
+        order = await _ready(self._desk).settle(entry, within=within)
+        self.context.publish(OrderFound(entry.order.client_order_id, order))
+
+    @property
+    def _journal(self) -> OrderJournal:
+        """What is known of this account's orders, before the first connect and after the last one too."""
+        return kept(self.context.runtime, (OrderJournal, self._origin, self._secret), OrderJournal)
 
     # -- performing --------------------------------------------------------------------
 
@@ -258,9 +313,7 @@ class BinanceClient(GatedApi, Requests):
     async def _perform(self, message: Any, is_wanted: Callable[[], bool]) -> Any:
         match message:
             case PlaceOrder():
-                if not self._secret:
-                    raise ValueError("an order must be signed: give BinanceClient an api_key and an api_secret")
-                return await _ready(self._desk).place(self._named(message), is_wanted)
+                return await _ready(self._desk).carry_out(self._leave(self._named(message), is_wanted))
             case CancelOrder():
                 return await self._cancel(message, is_wanted)
             case CancelAllOrders():
@@ -301,20 +354,38 @@ class BinanceClient(GatedApi, Requests):
             return order
 
     async def _cancel_all(self, message: CancelAllOrders, is_wanted: Callable[[], bool]) -> None:
-        desk = _ready(self._desk)
-        late = desk.journal.unsettled(parse_symbol(message.symbol))
-        for entry in late:
-            entry.is_withdrawn = True
+        late = _ready(self._desk).withdraw_all(parse_symbol(message.symbol))
         await self._guarded(message, is_wanted)
-        for entry in late:
-            order = await desk.settle(entry)
+        errors: dict[str, Exception] = {}
+        async with trio.open_nursery() as nursery:
+            for entry in late:
+                nursery.start_soon(self._cancel_late, entry, is_wanted, errors)
+        failed = [errors[name] for entry in late if (name := entry.order.client_order_id) in errors]
+        unknown = [error for error in failed if isinstance(error, OrderOutcomeUnknownError)]
+        if failed:
+            raise (unknown or failed)[0]
+
+    async def _cancel_late(self, entry: SentOrder, is_wanted: Callable[[], bool], errors: dict[str, Exception]) -> None:
+        """Cancel an order that may have arrived after all were cancelled; what fails stops none of the others."""
+        try:
+            order = await _ready(self._desk).settle(entry)
             if order is not None and order.is_open:
                 await self._cancel(CancelOrder(symbol=order.symbol, order_id=order.order_id), is_wanted)
+        except Exception as error:  # noqa: BLE001  # told when all have been tried
+            errors[entry.order.client_order_id] = error
+
+    def _leave(self, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Leave:
+        if not self._secret:
+            raise ValueError("an order must be signed: give BinanceClient an api_key and an api_secret")
+        return _ready(self._desk).accept(order, is_wanted)
 
     def _named(self, message: Any) -> Any:
-        if not isinstance(message, PlaceOrder) or message.client_order_id:
+        """Return *message*; an order with an id, and with the time at which its leave ends."""
+        if not isinstance(message, PlaceOrder):
             return message
-        return msgspec.structs.replace(message, client_order_id=self._make_id())
+        ends = min(message.send_until, trio.current_time() + message.send_within)
+        name = message.client_order_id or self._make_id()
+        return msgspec.structs.replace(message, client_order_id=name, send_until=ends)
 
     def _make_id(self) -> str:
         return make_client_order_id(self.context.rng, self.exchange_time, self._id_prefix)

@@ -14,11 +14,15 @@ and keeps it. An attempt ends in one of three ways:
   may be sent again.
 
 -4116, "duplicate", says that it is there, and where to look: an earlier attempt got through.
+
+One at a time is at work on an order. Whoever asks for it once more stands in line, and goes by
+what is known when it is his turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 import attrs
@@ -47,8 +51,12 @@ _FAILED = (ApiError, RejectedError, ConnectionLostError)
 class OrderPort(Protocol):
     """What the desk needs of the exchange."""
 
-    async def send_order(self, order: PlaceOrder, may_send: Callable[[], None]) -> Order:
-        """Send it, and again after failures that certainly had no effect; *may_send* is asked before each time."""
+    async def send_order(self, order: PlaceOrder, leave: Leave) -> Order:
+        """Send it, and again after failures that certainly had no effect.
+
+        *leave* may be asked at any time, and `OrderDesk.leaves` is whenever it leaves, at the
+        last moment before.
+        """
         ...
 
     async def look_for(self, order: PlaceOrder) -> Order:
@@ -90,39 +98,67 @@ class OrderDesk:
         self._settle_within = settle_within
 
     def leaves(self, client_order_id: str, stamp: float) -> None:
-        """Note that an order leaves now, signed with the exchange's time *stamp*, in seconds since 1970."""
+        """Have an order leave now, signed with the exchange's time *stamp*, in seconds since 1970.
+
+        Raises:
+            OrderNotPlacedError: It must not, any more.
+        """
         entry = self.journal.get(client_order_id)
-        if entry is not None:
-            entry.leaves(trio.current_time(), stamp + self._takes)
+        if entry is None:
+            return
+        if entry.leave is not None:
+            entry.leave()
+        entry.leaves(trio.current_time(), stamp + self._takes)
 
-    async def place(self, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Order:
-        """Place *order*, once, and return it as the exchange knows it.
-
-        An order that was placed before, or may have been, is looked for and not sent again.
-        Cancelled, it leaves the order to `orphans` and `settle`.
+    def accept(self, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Leave:
+        """Return the leave of *order* to be placed, which counts from now on, and can be withdrawn.
 
         Args:
             order: With its client order id.
             is_wanted: Asked before it is sent: whether somebody still waits for it.
 
         Raises:
+            ValueError: Its id is that of another order.
+        """
+        entry = self.journal.enter(order)
+        ends = min(order.send_until, trio.current_time() + order.send_within)
+        return Leave(entry, order, is_wanted, ends, entry.withdrawals)
+
+    async def place(self, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Order:
+        """Place *order*, once, and return it as the exchange knows it.
+
+        Raises:
+            ValueError: Its id is that of another order.
+            Exception: As `carry_out` says.
+        """
+        return await self.carry_out(self.accept(order, is_wanted))
+
+    async def carry_out(self, leave: Leave) -> Order:
+        """Place an order that was accepted, once, and return it as the exchange knows it.
+
+        An order that was placed before, or may have been, is looked for and not sent again; one
+        that is being placed, or looked for, is waited for first. Cancelled, it leaves the order
+        to `orphans` and `settle`.
+
+        Raises:
             OrderOutcomeUnknownError: It may be at the exchange. After any other error it is not.
             OrderNotPlacedError: It was not sent in time, or did not arrive.
             ApiError: The exchange refused it, or cannot be reached.
             RejectedError: The guard did.
-            ValueError: Its id is in use.
         """
-        entry = self.journal.begin(order)
-        try:
-            return await self._place(entry, order, is_wanted)
-        except OrderOutcomeUnknownError:
-            raise
-        except Exception as error:
-            if entry.fate is Fate.UNKNOWN:
-                raise _unknown(order, "looking for it failed") from error
-            raise
-        finally:
-            entry.done.set()
+        entry = leave.entry
+        async with entry.work:
+            entry.leave = leave
+            try:
+                return await self._place(leave)
+            except OrderOutcomeUnknownError:
+                raise
+            except Exception as error:
+                if entry.fate is not Fate.NOT_SENT:
+                    raise _unknown(leave.order, "looking for it failed") from error
+                raise
+            finally:
+                entry.leave = None
 
     async def withdraw(self, client_order_id: str | None) -> bool:
         """Have an order not sent (again), and wait until it is known what became of it.
@@ -136,37 +172,49 @@ class OrderDesk:
         entry = self.journal.get(client_order_id)
         if entry is None:
             return True
-        entry.is_withdrawn = True
-        if entry.fate is Fate.PLACED and not entry.is_busy:
+        entry.withdrawals += 1
+        if entry.is_placed:
             return True
-        return await self.settle(entry) is not None
+        async with entry.work:
+            if entry.fate is Fate.UNKNOWN:
+                await self._look(entry, None)
+            return entry.is_placed
 
-    async def settle(self, entry: SentOrder) -> Order | None:
+    def withdraw_all(self, symbol: str) -> list[SentOrder]:
+        """Have no order of a contract sent (again); return those of which it is not known what became of them."""
+        entries = self.journal.of_symbol(symbol)
+        for entry in entries:
+            entry.withdrawals += 1
+        return [entry for entry in entries if entry.is_unsettled]
+
+    async def settle(self, entry: SentOrder, *, within: float | None = None) -> Order | None:
         """Find out what became of an order; None: it is not there, and will not be.
+
+        Args:
+            entry: The order.
+            within: Seconds in which to ask again; 0 asks once; None: as long as is usual.
 
         Raises:
             OrderOutcomeUnknownError: That could not be found out.
         """
-        if entry.is_busy:
-            await entry.done.wait()
-        if entry.fate is Fate.NOT_SENT:
-            return None
-        entry.done = trio.Event()
-        try:
-            return await self._look(entry, None)
-        finally:
-            entry.done.set()
+        async with entry.work:
+            if entry.fate is Fate.NOT_SENT:
+                return None
+            return await self._look(entry, None, within)
 
-    async def _place(self, entry: SentOrder, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Order:
-        leave = _Leave(entry, order, is_wanted, trio.current_time() + order.send_within)
+    async def _place(self, leave: Leave) -> Order:
+        entry, order = leave.entry, leave.order
+        began = trio.current_time()
         if order.may_exist and entry.fate is Fate.NOT_SENT:
-            await self._suppose_sent(entry)
+            entry.suppose_sent()
         cause: Exception | None = None
         while True:
             if entry.fate is not Fate.NOT_SENT:
                 found = await self._look(entry, cause)
                 if found is not None:
                     return found
+                if order.may_exist and cause is None:
+                    leave.ends += trio.current_time() - began
                 if trio.current_time() >= leave.ends:
                     raise _not_placed(order, "it did not arrive, and is too late to be sent again") from cause
             try:
@@ -181,17 +229,11 @@ class OrderDesk:
                 entry.fate = Fate.PLACED
                 return placed
 
-    async def _suppose_sent(self, entry: SentOrder) -> None:
-        now = trio.current_time()
-        try:
-            entry.leaves(now, await self._port.time_since(now) + self._takes)
-        except _FAILED as error:
-            raise _unknown(entry.order, "the exchange does not answer") from error
-
-    async def _look(self, entry: SentOrder, cause: Exception | None) -> Order | None:
+    async def _look(self, entry: SentOrder, cause: Exception | None, within: float | None = None) -> Order | None:
         """Look for an order until it is known what became of it; *cause* is why that is not known."""
         order = entry.order
-        give_up_at = trio.current_time() + self._settle_within
+        within = self._settle_within if within is None else within
+        give_up_at = trio.current_time() + within
         looks = 0
         while True:
             left = await self._left(entry)
@@ -216,15 +258,19 @@ class OrderDesk:
             drawn = _LOOKS.delay(looks, self._rng.random())
             pause = max(pause, min(drawn, left + _AFTER) if left > 0 else drawn)
             if trio.current_time() + pause > give_up_at:
-                raise _unknown(order, f"not found out within {self._settle_within} s") from why
+                raise _unknown(order, f"not found out within {within} s") from why
             await trio.sleep(pause)
 
     async def _left(self, entry: SentOrder) -> float:
         """Return for how many more seconds the order may get there; 0 or less only by a clock that is right."""
         left = entry.dead_at - self._port.time()
-        if left > 0:
+        if 0 < left < inf:
             return left
         try:
+            if left == inf:
+                now = trio.current_time()
+                entry.is_dated(now, await self._port.time_since(now) + self._takes)
+                return self._takes
             return entry.dead_at - await self._port.time_since(entry.left_at)
         except _FAILED:
             return self._takes
@@ -238,29 +284,40 @@ class OrderDesk:
             raise cause
 
 
-@attrs.frozen
-class _Leave:
-    """Says of an order, each time before it is sent, that it may be; raises if not.
+@attrs.define(eq=False)
+class Leave:
+    """The leave of an order to be sent, as one asker has given it.
 
     Attributes:
-        entry: Whether it was withdrawn.
+        entry: What is known of it.
         order: The order.
         is_wanted: Whether somebody still waits for it.
         ends: When nobody wants it any more, in monotonic seconds.
+        withdrawals: How often it had been cancelled before it was asked for.
     """
 
     entry: SentOrder
     order: PlaceOrder
     is_wanted: Callable[[], bool]
     ends: float
+    withdrawals: int
 
     def __call__(self) -> None:
-        if self.entry.is_withdrawn:
+        """Say that it may be sent now.
+
+        Raises:
+            OrderNotPlacedError: It must not.
+        """
+        if self.entry.withdrawals != self.withdrawals:
             raise _not_placed(self.order, "it was cancelled before it was sent")
         if not self.is_wanted():
             raise _not_placed(self.order, "not sent, nobody waits for the answer")
         if trio.current_time() >= self.ends:
-            raise _not_placed(self.order, f"not sent within {self.order.send_within} s")
+            raise self.too_late()
+
+    def too_late(self) -> OrderNotPlacedError:
+        """Return what is raised when it was not sent in time."""
+        return _not_placed(self.order, f"not sent within {self.order.send_within} s")
 
 
 def _is_ambiguous(error: Exception, entry: SentOrder) -> bool:

@@ -112,9 +112,13 @@ class GatedApi(BinanceApi):
             return await super().request(request)
         except ApiRateLimitError as error:
             is_about_orders = error.code == _TOO_MANY_ORDERS
-            if not error.retry_after:
-                error.retry_after = self._usual_wait(error.status, is_about_orders=is_about_orders)
-            self.gates.block(error.retry_after, Gate.ORDERS if is_about_orders else None)
+            wait = error.retry_after or self._usual_wait(error.status, is_about_orders=is_about_orders)
+            error.retry_after = wait
+            if is_about_orders:
+                self.gates.block(wait, Gate.ORDERS)
+            else:
+                self.gates.block(wait)
+                self._gate.close(trio.current_time(), wait, error.status or 0)  # for those that have passed ours
             raise
 
     async def fetch(self, request: ApiRequest) -> ApiResponse:

@@ -24,7 +24,8 @@ class OrderOutcomeUnknownError(DuennaError):
     """The order may be at the exchange, and could not be found out about in time.
 
     Do not place another in its stead. Placing the same message again, with this
-    ``client_order_id``, first finds out what became of it.
+    ``client_order_id``, first finds out what became of it. So does the client, once a minute,
+    and publishes `OrderFound`.
 
     Attributes:
         client_order_id: Its id.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -115,9 +116,11 @@ class PlaceOrder(Message[Order], frozen=True, kw_only=True, tag=True, tag_field=
         client_order_id: At most 36 letters, digits and `.:/_-`, never used before; empty to
             have one made. Make one yourself and save it first, if the bot must find the order
             again after a crash.
-        send_within: Seconds after which it is not sent any more, nor again.
+        send_within: Seconds after which it is not sent any more, nor again: from when it was
+            asked for through `Binance`, else from when the client takes it in.
         may_exist: Whether it may have been sent before, by a process that has ended: it is
-            looked for before it is sent.
+            looked for before it is sent, and the seconds that this takes do not count.
+        send_until: The same by the runtime's clock: `Binance` sets it.
     """
 
     symbol: str
@@ -131,6 +134,7 @@ class PlaceOrder(Message[Order], frozen=True, kw_only=True, tag=True, tag_field=
     client_order_id: str = ""
     send_within: float = 10.0
     may_exist: bool = False
+    send_until: float = inf
 
     def __post_init__(self) -> None:
         """Bring it into the exchange's spelling, and refuse what makes no sense."""
@@ -157,6 +161,9 @@ class PlaceOrder(Message[Order], frozen=True, kw_only=True, tag=True, tag_field=
             raise ValueError(message)
         if not self.send_within > 0:
             message = f"send_within must be > 0 seconds, got {self.send_within!r}"
+            raise ValueError(message)
+        if isnan(self.send_until):
+            message = f"send_until must be a time of the runtime's clock, got {self.send_until!r}"
             raise ValueError(message)
 
     def request(self) -> ApiRequest:
@@ -191,7 +198,7 @@ class MakeOrderId(Message[str], frozen=True, tag=True):
 
 
 class OrderFound(msgspec.Struct, frozen=True, tag=True):
-    """What became of an order is known, and its sender had given up waiting; published.
+    """What became of an order is known, and its sender does not wait for it any more; published.
 
     Attributes:
         client_order_id: Its id.
@@ -209,7 +216,7 @@ def to_decimal(what: str, given: Amount) -> Decimal:
         ValueError: It is no number greater than 0.
     """
     try:
-        number = Decimal(repr(given) if isinstance(given, float) else given)
+        number = Decimal(float.__repr__(given) if isinstance(given, float) else given)
     except (InvalidOperation, TypeError, ValueError):
         number = Decimal(0)
     if isinstance(given, bool) or not number.is_finite() or number <= 0:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
+import trio
 
-from duenna import ActorDiedError, AskTimeoutError
+from duenna import ActorDiedError, AskTimeoutError, MailboxFullError
 from duenna_actors.binance.market import (
     FetchDepth,
     FetchFundingRates,
@@ -191,7 +192,7 @@ class Binance(Requests):
     async def perform(self, message: Message[R]) -> R:
         """Ask, and return the answer.
 
-        An order without an id gets one before it is asked for.
+        An order without an id gets one before it is asked for; its ``send_within`` begins now.
 
         Raises:
             AskTimeoutError: No answer came in time.
@@ -206,11 +207,13 @@ class Binance(Requests):
         return answer
 
     async def _place(self, order: PlaceOrder) -> Order:
+        ends = min(order.send_until, trio.current_time() + order.send_within)
+        order = msgspec.structs.replace(order, send_until=ends)
         if not order.client_order_id:
             name = await self._ref.ask(MakeOrderId(), timeout=self._timeout)
             order = msgspec.structs.replace(order, client_order_id=name)
         try:
             placed: Order = await self._ref.ask(order, timeout=self._timeout)
-        except (ActorDiedError, AskTimeoutError) as error:
+        except (ActorDiedError, AskTimeoutError, MailboxFullError) as error:
             raise OrderOutcomeUnknownError(order.client_order_id, order.symbol, "no answer came") from error
         return placed

@@ -169,7 +169,7 @@ class UserStreamRestored(msgspec.Struct, frozen=True, tag=True):
 
     Ask the REST interface for open orders, positions and balances, and for the trades since then. It
     comes after every connect, the first included, and before the first event of the new websocket; and
-    after an event that could not be read.
+    after events that could not be read, or that the consumer did not take.
 
     Attributes:
         since_ms: When all was still well, in milliseconds since 1970, a few seconds early to be

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _NO_SUCH_KEY = -1125
 _RETRY = 60.0
 _REMEMBERED = 2000
+_TELL_AGAIN = 1.0
 
 
 @attrs.define
@@ -45,11 +46,13 @@ class _Memory:
     Attributes:
         good_until: Until when nothing was missed, in seconds since 1970; None before the first connect.
         why: What ended that.
+        undelivered: Since when events are missing that the consumer did not take; `-inf`: all; None: none.
         recent: The last events; two websockets deliver the same ones while one takes over from the other.
     """
 
     good_until: float | None = None
     why: str = "first connect"
+    undelivered: float | None = None
     recent: dict[Hashable, None] = attrs.field(factory=dict[Hashable, None])
 
 
@@ -61,8 +64,8 @@ class BinanceUserStream(WebSocketFeed):
     asks for a new one and opens a new websocket, without a restart.
 
     Whatever happened before a websocket was open may be unknown: `UserStreamRestored` says since
-    when, after every connect and after every event that could not be read, and `UserStreamLost`
-    that nothing comes now. A planned change of the websocket loses nothing and repeats nothing.
+    when, after every connect and after every event that could not be read, or not be told, and
+    `UserStreamLost` that nothing comes now. A planned change of the websocket loses nothing and repeats nothing.
 
     The stream is silent by nature, so its liveness is that of the websocket. The key is never
     given back: all programs of an account share one.
@@ -125,6 +128,8 @@ class BinanceUserStream(WebSocketFeed):
         self._good_until: float | None = None
         self._why = ""
         self._memory = _Memory()
+        self._announced_at = -inf
+        self._owes = trio.Event()
         self._is_announced = False
 
     async def connect(self) -> None:
@@ -150,6 +155,7 @@ class BinanceUserStream(WebSocketFeed):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(super().session)
             nursery.start_soon(self._keep_key_alive)
+            nursery.start_soon(self._make_up)
             await self._key_is_dead.wait()
             nursery.cancel_scope.cancel()
 
@@ -169,9 +175,14 @@ class BinanceUserStream(WebSocketFeed):
                 self._lose_key("the exchange says that it has expired", message.event_time_ms / 1000)
             return
         self._announce()
+        known_until = self._known_until()
         self._newest = max(self._newest, message.event_time_ms / 1000)
         if self._is_new(message):
-            super().deliver(key, message)
+            try:
+                super().deliver(key, message)
+            except Exception:
+                self._owe(known_until)
+                raise
 
     def _is_new(self, message: Hashable) -> bool:
         recent = self._memory.recent
@@ -185,8 +196,7 @@ class BinanceUserStream(WebSocketFeed):
     def _event_unread(self, event: OtherUserEvent | None) -> None:
         """Say that something is missing: events come in order, so it happened after the newest that was read."""
         if self._is_announced:
-            good_until = max(self._memory.good_until or 0.0, self._newest)
-            self._tell(UserStreamRestored(self._since_ms(good_until), "an event could not be read"))
+            self._restored(self._known_until(), "an event could not be read")
         else:
             self._announce()
         if event is not None and self._is_new(event):
@@ -199,16 +209,48 @@ class BinanceUserStream(WebSocketFeed):
         self._is_announced = True
         memory = self._memory
         good_until, memory.good_until = memory.good_until, self._wall_time()
-        self._tell(UserStreamRestored(None if good_until is None else self._since_ms(good_until), memory.why))
+        self._announced_at = self.context.now()
+        self._restored(-inf if good_until is None else good_until, memory.why)
 
-    def _since_ms(self, good_until: float) -> int:
-        return round((good_until - self._overlap) * 1000)
+    def _restored(self, good_until: float, why: str) -> None:
+        """Say since when events may be missing, those included that could not be told."""
+        memory = self._memory
+        since = good_until if memory.undelivered is None else min(good_until, memory.undelivered)
+        since_ms = None if since == -inf else round((since - self._overlap) * 1000)
+        memory.undelivered = None
+        if not self._tell(UserStreamRestored(since_ms, why)):
+            self._owe(since)
+
+    def _owe(self, good_until: float) -> None:
+        owed = self._memory.undelivered
+        self._memory.undelivered = good_until if owed is None else min(owed, good_until)
+        self._owes.set()
+
+    async def _make_up(self) -> None:
+        """Say since when events are missing that the consumer did not take, as soon as it takes that."""
+        while True:
+            if self._memory.undelivered is None:
+                self._owes = trio.Event()
+                await self._owes.wait()
+            await trio.sleep(_TELL_AGAIN)
+            if self._memory.undelivered is not None:
+                self._restored(inf, "events could not be told")
+
+    def _known_until(self) -> float:
+        """Return the time of the newest event, or when the websocket was opened, in seconds since 1970."""
+        return max(self._memory.good_until or 0.0, self._newest)
 
     def _last_good(self) -> float:
-        """Return when the present websocket last gave a sign of life, in seconds since 1970."""
-        line = self._present()
-        quiet = 0.0 if line is None else self.context.now() - line.last_frame
-        return self._wall_time() - quiet
+        """Return when the present websocket last gave a sign of life, in seconds since 1970.
+
+        The monotonic clock may have stood still while the machine slept, and the date may have
+        been set: of two ways to count, the one that gives the earlier time.
+        """
+        line, now = self._present(), self.context.now()
+        last = now if line is None else line.last_frame
+        opened = self._memory.good_until
+        by_date = self._wall_time() - (now - last)
+        return by_date if opened is None else max(min(by_date, opened + last - self._announced_at), self._newest)
 
     async def _keep_key_alive(self) -> None:
         """Renew the key in time, for ever, or until it is dead."""
@@ -222,7 +264,7 @@ class BinanceUserStream(WebSocketFeed):
             except Exception as error:  # noqa: BLE001  # whatever it is, the key was not renewed: try again in time
                 self._renewal_failed(error)
                 wait = max(min(_RETRY, self._renew_every), retry_after(error))
-                wait = max(0.0, min(wait, self._renewed_at + self._key_lifetime - context.now()))
+                wait = max(0.0, min(wait, self._dead_at - context.now()))
                 continue
             if key not in {"", self._key}:
                 self._lose_key("the exchange has another one", self._last_proof())
@@ -236,8 +278,12 @@ class BinanceUserStream(WebSocketFeed):
             self._lose_key(f"the exchange knows it no more ({_NO_SUCH_KEY})", self._last_proof())
             return
         self.context.report(error, hook="keep alive")
-        if self.context.now() - self._renewed_at >= self._key_lifetime:
+        if self.context.now() >= self._dead_at:
             self._lose_key(f"it was not renewed for {self._key_lifetime:.0f} s", None)
+
+    @property
+    def _dead_at(self) -> float:
+        return self._renewed_at + self._key_lifetime
 
     def _last_proof(self) -> float:
         """Return when the key was last seen to work, in seconds since 1970."""
@@ -249,8 +295,11 @@ class BinanceUserStream(WebSocketFeed):
         self._why, self._good_until = f"listen key lost: {why}", good_until
         self._key_is_dead.set()
 
-    def _tell(self, message: UserStreamRestored | UserStreamLost | OtherUserEvent) -> None:
+    def _tell(self, message: UserStreamRestored | UserStreamLost | OtherUserEvent) -> bool:
+        """Tell the consumer; return whether it has taken it."""
         try:
             super().deliver(USER, message)
         except Exception as error:  # noqa: BLE001  # a consumer's fault must not end the connection
             self.context.report(error)
+            return False
+        return True

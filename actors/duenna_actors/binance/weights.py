@@ -9,11 +9,12 @@ binance-connector-python 29da3291 and nautilus_trader repeat it.
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING
 
 import attrs
 
-from duenna.guards import RateLimit
+from duenna.guards import RateLimit, RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +54,40 @@ class Gate(StrEnum):
     """Past funding rates: 500 requests in 5 minutes."""
 
 
+class Reserve(RateLimit):
+    """What is kept back of another limit, for what is urgent: taken when that one has nothing left to give at once."""
+
+    def __init__(self, usual: RateLimit, limit: float, *, burst: float, name: str) -> None:
+        """Begin with a full burst.
+
+        Args:
+            usual: The other limit, whose period is that of both.
+            limit: Units beside its own.
+            burst: Of them at once, and the weight of the heaviest call.
+            name: Any text.
+        """
+        super().__init__(limit, usual.per, burst=burst, name=name)
+        self._usual = usual
+
+    async def acquire(self, weight: float = 1.0, left: float = inf, *, guard: str = "") -> None:
+        """Take *weight* and wait for the turn, in the reserve only; see `RateLimit.acquire`."""
+        try:
+            await self._usual.acquire(weight, 0.0, guard=guard)
+        except RateLimitedError:
+            await super().acquire(weight, left, guard=guard)
+
+    def acquire_sync(self, weight: float = 1.0, left: float = inf, *, may_wait: bool = True, guard: str = "") -> None:
+        """Take *weight* and keep this thread waiting for the turn, in the reserve only."""
+        try:
+            self._usual.acquire_sync(weight, 0.0, may_wait=False, guard=guard)
+        except RateLimitedError:
+            super().acquire_sync(weight, left, may_wait=may_wait, guard=guard)
+
+    def twin(self) -> Reserve:
+        """Return a gate with the same settings and no past."""
+        return Reserve(self._usual.twin(), self.limit, burst=self.burst, name=self.name)
+
+
 @attrs.frozen(eq=False)
 class Gates:
     """The gates before one exchange.
@@ -74,11 +109,13 @@ class Gates:
             weight: What it allows in a minute, in request weight.
         """
         usual = _USUAL * weight
+        kept = weight - usual
+        gate = RateLimit(usual, _MINUTE, burst=usual / 4, name=f"{name} weight")
         return cls(
             weight,
             {
-                Gate.WEIGHT: RateLimit(usual, _MINUTE, burst=usual / 4, name=f"{name} weight"),
-                Gate.URGENT: RateLimit(weight, _MINUTE, burst=weight / 4, name=f"{name} urgent"),
+                Gate.WEIGHT: gate,
+                Gate.URGENT: Reserve(gate, kept, burst=kept / 4, name=f"{name} urgent"),
                 Gate.ORDERS: RateLimit(_ORDERS_PER_MINUTE, _MINUTE, burst=_ORDERS_AT_ONCE, name=f"{name} orders"),
                 Gate.STATISTICS: RateLimit(1_000, 300.0, burst=250, name=f"{name} statistics"),
                 Gate.FUNDING: RateLimit(500, 300.0, burst=125, name=f"{name} funding"),
@@ -111,15 +148,15 @@ class Gates:
         """
         if into_minute < elapsed:
             return
-        left = _MINUTE - into_minute
-        for header, gate, limit in (
-            (_USED_WEIGHT, Gate.WEIGHT, _USUAL * self.weight),
-            (_USED_WEIGHT, Gate.URGENT, self.weight),
-            (_ORDER_COUNT, Gate.ORDERS, _ORDERS_PER_MINUTE),
+        left, usual = _MINUTE - into_minute, _USUAL * self.weight
+        for header, gate, limit, others in (
+            (_USED_WEIGHT, Gate.WEIGHT, usual, 0.0),
+            (_USED_WEIGHT, Gate.URGENT, self.weight - usual, usual),
+            (_ORDER_COUNT, Gate.ORDERS, _ORDERS_PER_MINUTE, 0.0),
         ):
             text = headers.get(header, "").strip()
             if text.isascii() and text.isdigit():
-                self.by_limit[gate].feed(int(text), limit=limit, resets_in=left)
+                self.by_limit[gate].feed(max(0.0, int(text) - others), limit=limit, resets_in=left)
 
 
 def klines_weight(limit: int) -> int:

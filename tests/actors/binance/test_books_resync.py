@@ -80,6 +80,36 @@ def test_what_did_not_help_is_tried_again_later_and_later() -> None:
     assert resync.take(15.0) == GiveUp("A", 5)
 
 
+def test_a_book_that_was_given_up_can_be_tried_on_no_sooner_than_before() -> None:
+    resync = plan(max_attempts=2)
+    resync.want("A", 0.0, 0.5)
+    for now in (0.0, 1.0):
+        assert resync.take(now) == Fetch("A")
+        resync.settle("A", now, 0.5)
+    assert resync.take(3.0) == GiveUp("A", 2)
+
+    resync.spare("A")
+
+    for now in (3.0, 7.0):
+        assert resync.take(now) == Fetch("A")
+        resync.settle("A", now, 0.5)
+        assert resync.take(now) == Wait(now + 4.0)
+    assert resync.take(11.0) == GiveUp("A", 4)
+
+
+def test_after_a_reconnect_it_is_the_turn_of_those_that_waited_in_vain_before_it() -> None:
+    resync = plan(interval=1.0)
+    for symbol in "ABCD":
+        resync.want(symbol, 0.0, 0.5)
+    assert [resync.take(0.0), resync.take(1.0)] == [Fetch("A"), Fetch("B")]
+
+    resync.reset()
+    for symbol in "ABCD":
+        resync.want(symbol, 1.5, 0.5)
+
+    assert [resync.take(now) for now in (2.0, 3.0, 4.0, 5.0)] == [Fetch(symbol) for symbol in "CDAB"]
+
+
 def test_a_book_that_waits_for_its_backoff_keeps_nobody_else_waiting() -> None:
     resync = plan()
     resync.want("A", 0.0, 0.5)

@@ -18,6 +18,7 @@ from duenna_actors.api import (
     ApiTransportError,
 )
 from duenna_actors.binance import Call, FetchOhlcv, Gate, Gates
+from duenna_actors.binance.calls import NoRowsError
 from duenna_actors.binance.guards import BREAKER, READS, ExchangeGuards, is_outage, is_worth_a_retry
 
 
@@ -37,12 +38,20 @@ def untrusted() -> ApiError:
     return failed
 
 
+def without_rows() -> ApiError:
+    """It may be the truth about one contract, and must not cost all others their guard."""
+    error = ApiDataError("GET", "/x", "not what was asked for: no rows, there must be some", status=200)
+    error.__cause__ = NoRowsError("no rows, there must be some")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "again", "outage"),
     [
         (ApiTransportError("GET", "/x", "reset"), True, True),
         (ApiTimeoutError("GET", "/x", "silence"), True, True),
         (ApiDataError("GET", "/x", "empty", status=200), True, True),
+        (without_rows(), True, False),
         (status(500), True, True),
         (status(503), True, True),
         (status(503, retry_after=5.0), True, False),

@@ -13,12 +13,10 @@ import trio
 from duenna.guards import CircuitOpenError
 from duenna_actors.api_errors import ApiRateLimitError, ApiStatusError, ApiTimeoutError, ApiTransportError
 from duenna_actors.binance import Order, OrderNotPlacedError, OrderOutcomeUnknownError, PlaceOrder
-from duenna_actors.binance.desk import OrderDesk
+from duenna_actors.binance.desk import Leave, OrderDesk
 from duenna_actors.binance.journal import Fate, OrderJournal, SentOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio.testing import MockClock
 
 EPOCH = 1_700_000_000.0
@@ -62,12 +60,14 @@ class Exchange:
         arrives: After how long what was sent is there; None: never.
         drift: By how much its clock is ahead of the desk's, until that is measured.
         looks: What questions end in, before it answers truthfully.
+        line: For how long an order stands in line before it leaves.
     """
 
     answers: list[Exception | None] = attrs.field(factory=list[Exception | None])
     arrives: float | None = 0.0
     drift: float = 0.0
     looks: list[Exception] = attrs.field(factory=list[Exception])
+    line: float = 0.0
     desk: OrderDesk = attrs.field(init=False)
     sent: list[float] = attrs.field(factory=list[float], init=False)
     asked: list[float] = attrs.field(factory=list[float], init=False)
@@ -75,12 +75,12 @@ class Exchange:
     measured: float = attrs.field(default=0.0, init=False)
     clock_fails: int = attrs.field(default=0, init=False)
 
-    async def send_order(self, order: PlaceOrder, may_send: Callable[[], None]) -> Order:
-        may_send()
-        await trio.lowlevel.checkpoint()
+    async def send_order(self, order: PlaceOrder, leave: Leave) -> Order:
+        leave()
+        await trio.sleep(self.line)
+        self.desk.leaves(order.client_order_id, self.time())
         now = trio.current_time()
         self.sent.append(now)
-        self.desk.leaves(order.client_order_id, self.time())
         if self.arrives is not None:
             self.shown.setdefault(order.client_order_id, (now + self.arrives, order))
         answer = self.answers.pop(0) if self.answers else None
@@ -303,17 +303,170 @@ async def test_an_id_is_of_one_order(autojump_clock: MockClock) -> None:
         await exchange.desk.place(order(quantity=Decimal(2)), always)
 
 
-async def test_an_id_is_placed_by_one_at_a_time(autojump_clock: MockClock) -> None:
+async def test_who_asks_again_for_an_order_that_is_looked_for_gets_what_is_found(autojump_clock: MockClock) -> None:
+    """When it is known, and not before; it is sent once."""
     exchange = Exchange([TIMEOUT], arrives=5.0)
     desk = desk_of(exchange)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(desk.place, order(), always)
         await trio.sleep(1.0)
-        with pytest.raises(ValueError, match=r"^client_order_id must not be in use, 'mine' is being placed$"):
+        assert (await desk.place(order(), always)).status == "FILLED"
+        found_at = exchange.asked[-2:]
+
+    assert found_at == [trio.current_time()] * 2
+    assert exchange.sent == [0.0]
+
+
+async def test_who_asks_again_is_told_that_nobody_knows_if_nobody_does(autojump_clock: MockClock) -> None:
+    exchange = Exchange([TIMEOUT], looks=[DOWN] * 1_000)
+    desk = desk_of(exchange)
+    told: list[Exception] = []
+
+    async def ask() -> None:
+        with pytest.raises(OrderOutcomeUnknownError) as caught:
+            await desk.place(order(), always)
+        told.append(caught.value)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        nursery.start_soon(ask)
+
+    assert len(told) == 2
+    assert exchange.sent == [0.0]
+
+
+async def test_who_asks_again_sends_what_was_refused(autojump_clock: MockClock) -> None:
+    exchange = Exchange([NO_FUNDS], line=2.0)
+    desk = desk_of(exchange)
+
+    async def ask() -> None:
+        with pytest.raises(ApiStatusError):
             await desk.place(order(), always)
 
-    assert exchange.sent == [0.0]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        assert (await desk.place(order(), always)).status == "FILLED"
+
+    assert exchange.sent == [2.0, 4.0]
+
+
+async def test_another_order_under_an_id_in_use_is_refused_at_once(autojump_clock: MockClock) -> None:
+    exchange = Exchange([TIMEOUT], arrives=5.0)
+    desk = desk_of(exchange)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.place, order(), always)
+        await trio.sleep(1.0)
+        with pytest.raises(ValueError, match=r"^client_order_id must not be in use, 'mine' is that of another order: "):
+            await desk.place(order(side="SELL"), always)
+        assert trio.current_time() == 1.0
+
+
+# -- the last moment before it leaves --------------------------------------------------
+
+
+async def test_an_order_does_not_leave_after_its_time_however_long_it_stood_in_line(autojump_clock: MockClock) -> None:
+    exchange = Exchange(line=2.0)
+
+    with pytest.raises(OrderNotPlacedError, match=r": not sent within 2\.0 s$"):
+        await place(exchange, order(send_within=2.0))
+
+    assert (exchange.sent, entry(exchange).fate, trio.current_time()) == ([], Fate.NOT_SENT, 2.0)
+
+
+async def test_nor_after_its_asker_has_gone(autojump_clock: MockClock) -> None:
+    exchange = Exchange(line=2.0)
+
+    with pytest.raises(OrderNotPlacedError, match=r": not sent, nobody waits for the answer$"):
+        await desk_of(exchange).place(order(), lambda: trio.current_time() < 1.0)
+
+    assert (exchange.sent, entry(exchange).fate) == ([], Fate.NOT_SENT)
+
+
+async def test_nor_after_it_was_withdrawn(autojump_clock: MockClock) -> None:
+    exchange = Exchange(line=2.0)
+    desk = desk_of(exchange)
+
+    async def ask() -> None:
+        with pytest.raises(OrderNotPlacedError, match=r": it was cancelled before it was sent$"):
+            await desk.place(order(), always)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        nursery.start_soon(ask)  # asked for before it was withdrawn as well
+        await trio.sleep(0.5)
+        assert await desk.withdraw("mine") is False
+
+    assert exchange.sent == []
+
+
+async def test_what_is_withdrawn_before_its_turn_is_not_sent(autojump_clock: MockClock) -> None:
+    """Accepted, and nothing done about it yet."""
+    exchange = Exchange()
+    desk = desk_of(exchange)
+    leave = desk.accept(order(), always)
+
+    assert await desk.withdraw("mine") is False
+    with pytest.raises(OrderNotPlacedError):
+        await desk.carry_out(leave)
+
+    assert exchange.sent == []
+    assert (await desk.place(order(), always)).status == "FILLED"
+
+
+async def test_all_of_a_contract_are_withdrawn(autojump_clock: MockClock) -> None:
+    exchange = Exchange()
+    desk = desk_of(exchange)
+    leaves = [desk.accept(order(f"order-{symbol}", symbol=symbol), always) for symbol in ("BTCUSDT", "SOLUSDT")]
+
+    assert desk.withdraw_all("BTCUSDT") == []
+    with pytest.raises(OrderNotPlacedError):
+        await desk.carry_out(leaves[0])
+    await desk.carry_out(leaves[1])
+
+    assert len(exchange.sent) == 1
+
+
+async def test_the_time_of_an_order_may_have_begun_before(autojump_clock: MockClock) -> None:
+    """It was asked for at 0 s, and got here at 4 s."""
+    exchange = Exchange(line=2.0)
+    await trio.sleep(4.0)
+
+    with pytest.raises(OrderNotPlacedError):
+        await place(exchange, order(send_within=5.0, send_until=5.0))
+
+    assert exchange.sent == []
+
+
+async def test_one_at_a_time_looks_for_an_order(autojump_clock: MockClock) -> None:
+    """All that wait get their turn, those included that come in the very moment it is over."""
+    exchange = Exchange([TIMEOUT], arrives=None, looks=[DOWN] * 1_000)
+    desk = desk_of(exchange)
+    results: list[Exception] = []
+
+    async def withdraw() -> None:
+        with pytest.raises(OrderOutcomeUnknownError) as caught:
+            await desk.withdraw("mine")
+        results.append(caught.value)
+
+    async def ask() -> None:
+        with pytest.raises(OrderOutcomeUnknownError):
+            await desk.place(order(), always)
+        await withdraw()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        for _ in range(3):
+            nursery.start_soon(withdraw)
+
+    assert len(results) == 4
+    assert 4.5 * 60.0 <= trio.current_time() <= 5 * 60.0
+    assert entry(exchange).fate is Fate.UNKNOWN
 
 
 async def test_a_duplicate_is_there(autojump_clock: MockClock) -> None:
@@ -391,14 +544,34 @@ async def test_it_is_sent_once_it_is_certain_that_it_is_not_there(autojump_clock
     assert exchange.sent == [CERTAIN]
 
 
+async def test_the_time_in_which_it_is_looked_for_does_not_count(autojump_clock: MockClock) -> None:
+    """Or it would never be sent: it is certain after 15 s, and is to be sent within 10 s."""
+    exchange = Exchange(line=9.0)
+
+    await place(exchange, order(may_exist=True))
+
+    assert exchange.sent == [pytest.approx(24.001, abs=1e-5)]
+
+
 async def test_an_order_of_an_earlier_process_is_unknown_while_the_exchange_is_away(autojump_clock: MockClock) -> None:
+    """Whoever cancels it is told the same."""
     exchange = Exchange()
-    exchange.clock_fails = 1
+    exchange.clock_fails = 1_000
 
-    with pytest.raises(OrderOutcomeUnknownError, match=r"the exchange does not answer$"):
+    with pytest.raises(OrderOutcomeUnknownError, match=r"not found out within 60\.0 s$"):
         await place(exchange, order(may_exist=True))
+    with pytest.raises(OrderOutcomeUnknownError):
+        await exchange.desk.withdraw("mine")
 
-    assert exchange.sent == []
+    assert (exchange.sent, entry(exchange).fate) == ([], Fate.UNKNOWN)
+
+
+async def test_whatever_fails_about_a_placed_order_it_is_not_said_to_be_absent(autojump_clock: MockClock) -> None:
+    exchange = Exchange(looks=[RuntimeError("a bug")])
+    await place(exchange)
+
+    with pytest.raises(OrderOutcomeUnknownError, match=r"looking for it failed$"):
+        await exchange.desk.place(order(), always)
 
 
 async def test_nobody_gets_an_order_that_he_does_not_want_any_more(autojump_clock: MockClock) -> None:
@@ -474,13 +647,33 @@ async def test_cancelled_before_it_left_an_order_was_not_sent(autojump_clock: Mo
     assert (exchange.sent, entry(exchange).fate, desk.journal.orphans()) == ([], Fate.NOT_SENT, [])
 
 
-async def test_the_journal_is_bounded_and_keeps_what_is_unknown(autojump_clock: MockClock) -> None:
-    journal = OrderJournal()
-    for number in range(2_000):
-        new = journal.begin(order(f"order-{number}"))
-        new.fate = Fate.UNKNOWN if number == 7 else Fate.PLACED
-        new.done.set()
+# -- the journal -----------------------------------------------------------------------
 
+
+async def test_a_placed_order_is_remembered_for_a_day_after_it_was_asked_for_last(autojump_clock: MockClock) -> None:
+    journal = OrderJournal()
+    journal.enter(order("first")).fate = Fate.PLACED
+    journal.enter(order("second")).fate = Fate.PLACED
+    await trio.sleep(86_399.0)
+    journal.enter(order("first"))
+    for number in range(5_000):
+        journal.enter(order(f"order-{number}"))
+    assert journal.get("second") is not None
+
+    await trio.sleep(1.0)
+    journal.enter(order("another"))
+
+    assert journal.get("second") is None
+    assert journal.get("first") is not None
+
+
+async def test_of_too_many_orders_the_oldest_go_and_what_is_unknown_stays(autojump_clock: MockClock) -> None:
+    journal = OrderJournal()
+    for number in range(100_010):
+        new = journal.enter(order(f"order-{number}"))
+        new.fate = Fate.UNKNOWN if number == 7 else Fate.PLACED
+
+    assert len(journal._orders) == 100_000
     assert journal.get("order-0") is None
-    assert journal.get("order-1001") is not None
-    assert [each.order.client_order_id for each in journal.orphans()] == ["order-7"]
+    assert journal.get("order-11") is not None
+    assert journal.orphans() == [journal.get("order-7")]

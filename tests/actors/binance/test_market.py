@@ -191,15 +191,15 @@ def test_candles_of_another_time_are_refused() -> None:
     ("span", "may_be_empty"),
     [
         ({}, False),
-        ({"since": NOW - 2 * MINUTE}, False),
-        ({"since": NOW - 2 * MINUTE + 1}, True),
+        ({"limit": 3}, False),
+        ({"since": NOW - DAY}, True),
         ({"since": NOW + HOUR}, True),
         ({"until": NOW - 9_000 * DAY // 1_000}, True),
         ({"since": NOW - DAY, "until": NOW - DAY}, True),
     ],
 )
 def test_no_rows_are_an_answer_only_where_there_need_not_be_any(span: dict[str, int], may_be_empty: bool) -> None:
-    """A poll of what is new finds nothing most of the time, and before its listing a contract has no candles."""
+    """A poll of what is new finds nothing most of the time, and of a contract that is not traded yet, or any more."""
     call = FetchOhlcv("SOLUSDT", "1m", **span)
 
     if may_be_empty:
@@ -330,7 +330,6 @@ def test_each_is_asked_for_at_its_path(call: Call[Any], path: str, params: dict[
         (FetchDepth("BTCUSDT"), DEPTH, '["3","1"],["4.00000000"', '["4.00000000"'),
         (FetchDepth("BTCUSDT"), DEPTH, '["5","1"],["4.00000200"', '["4.00000200"'),
         (FetchOpenInterestHistory("BTCUSDT"), INTERESTS, "[]", INTERESTS),
-        (FetchFundingRates("BTCUSDT"), FUNDING, "[]", FUNDING),
         (FetchFundingRates(), FUNDING, "[]", FUNDING),
         (FetchTraderRatio("BTCUSDT"), RATIO, "[]", RATIO),
         (FetchTakerRatio("BTCUSDT"), TAKER, "[]", TAKER),
@@ -344,6 +343,11 @@ def test_what_cannot_be_is_refused(call: Call[Any], body: str, wrong: str, right
 
     with pytest.raises(ValueError, match=r"."):
         answer(call, body.replace(right, wrong))
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USDT:USDT-260925", "NEWUSDT"], ids=["it expires", "in its first 8 hours"])
+def test_one_contract_may_never_have_had_any_funding(symbol: str) -> None:
+    assert answer(FetchFundingRates(symbol), "[]") == []
 
 
 def test_funding_of_all_contracts_is_paid_at_the_same_time() -> None:

@@ -108,8 +108,16 @@ def test_a_limit_order_is_sent_in_binances_words() -> None:
     assert order(price=Decimal(1)).time_in_force == "GTC"
 
 
+class Float64(float):
+    """Shown as numpy shows its own."""
+
+    def __repr__(self) -> str:
+        return f"np.float64({float(self)})"
+
+
 @pytest.mark.parametrize(
-    ("given", "sent"), [(0.1, "0.1"), ("0.10", "0.10"), (5, "5"), (1e-7, "0.0000001"), (Decimal("1E+3"), "1000")]
+    ("given", "sent"),
+    [(0.1, "0.1"), (Float64(0.1), "0.1"), ("0.10", "0.10"), (5, "5"), (1e-7, "0.0000001"), (Decimal("1E+3"), "1000")],
 )
 def test_numbers_are_sent_as_they_are_meant(given: Any, sent: str) -> None:
     assert order(quantity=given).request().params["quantity"] == sent
@@ -138,6 +146,7 @@ def test_numbers_are_sent_as_they_are_meant(given: Any, sent: str) -> None:
         ({"client_order_id": "x" * 37}, r"^client_order_id must match"),
         ({"send_within": 0.0}, r"^send_within must be > 0 seconds, got 0.0$"),
         ({"send_within": float("nan")}, r"^send_within must be > 0 seconds, got nan$"),
+        ({"send_until": float("nan")}, r"^send_until must be a time of the runtime's clock, got nan$"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_where_it_is_made(fields: dict[str, Any], message: str) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from duenna import Child, ChildExited, ErrorReported, Supervisor
-from duenna.faults import Service
+from duenna import Child, ChildExited, ErrorReported, Mailbox, Supervisor
+from duenna.faults import Service, Suspend
 from duenna.testing import World
-from duenna_actors.api import ApiRequest
+from duenna_actors.api import ApiRateLimitError, ApiRequest
 from duenna_actors.binance import (
     AccountUpdate,
     BinanceUserStream,
@@ -46,6 +46,8 @@ from tests.actors.support import Bot, Inbox, Seen, bot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from duenna import Context
 
 PUBLISHED = (OrderTradeUpdate, AccountUpdate, OtherUserEvent, UserStreamRestored, UserStreamLost)
 LISTEN_KEY = "/fapi/v1/listenKey"
@@ -148,14 +150,38 @@ async def test_an_event_that_comes_twice_is_told_once() -> None:
         assert (await here.order()).order.client_order_id == "order-5"
 
 
-async def test_a_frame_that_makes_no_sense_is_reported_and_costs_nothing_else() -> None:
+async def test_a_frame_that_makes_no_sense_is_reported_and_so_is_since_when_events_are_missing() -> None:
+    """Otherwise a fill is lost, and nobody ever asks for it."""
     async with user() as here:
-        await here.start()
+        await here.start(overlap=0.0)
+        await here.buy("first")
+        await here.order()
+        newest = (await here.inbox.next(AccountUpdate)).event_time_ms
         here.inject(GarbledFrames(mode="truncated", count=1))
 
-        await here.buy()
+        await here.buy("second")
+
         await here.seen.next(ErrorReported, lambda event: "BadFrameError" in event.error)
+        assert await here.inbox.next() == UserStreamRestored(newest, "an event could not be read")
         assert (await here.order()).order.execution == "TRADE"
+        assert here.seen.of(ChildExited) == []
+
+
+async def test_an_event_whose_shape_has_changed_is_handed_on_as_it_is_after_a_warning() -> None:
+    async with user() as here:
+        await here.start(overlap=0.0)
+        session = next(iter(here.sandbox._app.links.sessions()))
+
+        session.say(b'{"e":"ORDER_TRADE_UPDATE","E":7,"o":{"s":"BTCUSDT","z":""}}')
+
+        assert (await here.restored()).why == "an event could not be read"
+        event = await here.inbox.next(OtherUserEvent)
+        assert (event.kind, event.event_time_ms, event.data["o"]) == (
+            "ORDER_TRADE_UPDATE",
+            7,
+            {"s": "BTCUSDT", "z": ""},
+        )
+        await here.seen.next(ErrorReported, lambda event: "BadFrameError" in event.error)
 
 
 @pytest.mark.parametrize("wrap", ["?", '{"stream":"key","data":?}'], ids=["raw", "combined"])
@@ -247,6 +273,41 @@ async def test_a_rest_interface_that_is_down_is_waited_for() -> None:
         here.sandbox.faults.clear(failing)
 
         assert (await here.restored()).why == "first connect"
+
+
+async def test_what_a_full_mailbox_refuses_is_made_up_for_once_there_is_room() -> None:
+    """The consumer does not know what it has not got."""
+    got: list[Any] = []
+    wake = trio.Event()
+
+    async def busy(context: Context) -> None:
+        await wake.wait()
+        async for message in context.messages():
+            got.append(message)  # noqa: PERF401  # each as it comes
+
+    async with user() as here:
+        await here.bot.runtime.start_child("/bot", Child("busy", busy, mailbox=Mailbox(2)))
+        await here.bot.start(
+            "user", partial(BinanceUserStream, api="api", base_url=here.streams, to="busy", overlap=0.0)
+        )
+        for number in range(3):
+            await here.buy(f"order-{number}")
+        await here.seen.next(ErrorReported, lambda event: "MailboxFullError" in event.error)
+
+        wake.set()
+        while len(got) < 3:  # noqa: ASYNC110
+            await trio.sleep(0.05)
+
+        first, new, restored = got
+        assert isinstance(first, UserStreamRestored)
+        assert isinstance(new, OrderTradeUpdate)
+        assert isinstance(restored, UserStreamRestored)
+        assert restored.why == "events could not be told"
+        assert new.event_time_ms <= (restored.since_ms or 0) < new.event_time_ms + 1000
+        await here.buy()
+        while len(got) < 6:  # noqa: ASYNC110
+            await trio.sleep(0.05)
+        assert [type(message) for message in got[3:]] == [OrderTradeUpdate, OrderTradeUpdate, AccountUpdate]
 
 
 # -- the listen key --------------------------------------------------------------------
@@ -371,6 +432,11 @@ def told_once(here: User) -> int:
 
 def in_a_world(body: Callable[[User, World], Awaitable[None]], **options: Any) -> None:
     """Run *body* beside a private stream in a simulated world, which must have nothing to object to."""
+    assert world_of(body, **options).violations() == ()
+
+
+def world_of(body: Callable[[User, World], Awaitable[None]], **options: Any) -> World:
+    """Run *body* beside a private stream in a simulated world."""
     world = World(1)
     settings = SandboxSettings(tick=60.0)
     service = SandboxService(["BTCUSDT"], seed=1, wall_time=world.true_time, settings=settings)
@@ -393,7 +459,7 @@ def in_a_world(body: Callable[[User, World], Awaitable[None]], **options: Any) -
                 await body(here, world)
 
     world.run(main)
-    assert world.violations() == ()
+    return world
 
 
 def test_a_key_is_renewed_every_half_hour_and_never_dies() -> None:
@@ -454,5 +520,74 @@ def test_a_renewal_that_fails_is_tried_again_every_minute_until_the_key_must_be_
         assert lost.time == pytest.approx(3000.0, abs=10.0)
         assert (await here.restored()).why == "listen key lost: it was not renewed for 3000 s"
         assert here.seen.of(ChildExited) == []
+
+    in_a_world(body, key_lifetime=3000.0)
+
+
+def test_hours_in_which_the_machine_slept_are_among_those_to_look_into() -> None:
+    """The monotonic clock stood still, the date went on: by it, all was well until a moment ago."""
+
+    async def body(here: User, world: World) -> None:
+        await trio.sleep(100.0)
+        slept_from = world.wall_time()
+        world.strike(Suspend(length=7200.0), "*")
+        await trio.sleep(0.1)
+        assert world.wall_time() - slept_from >= 7200.0
+
+        await here.inbox.next(UserStreamLost)
+        since_ms = (await here.restored()).since_ms
+
+        assert since_ms is not None
+        assert slept_from - 60.0 < since_ms / 1000 <= slept_from
+
+    in_a_world(body, ping_every=20.0)
+
+
+def test_the_end_of_a_key_that_cannot_be_renewed_is_met_exactly() -> None:
+    """A moment too early, and it would be tried again and again within that moment."""
+    opened: list[float] = []
+    ended: list[float] = []
+
+    async def body(here: User, world: World) -> None:
+        await here.bot.runtime.stop_child("/bot/user")
+        here.inbox.drain()
+
+        async def no_renewal(method: str) -> str:
+            if method == "PUT":
+                ended.append(trio.current_time())
+                raise ApiRateLimitError("PUT", LISTEN_KEY, "banned", status=418, retry_after=86_400.0)
+            opened.append(trio.current_time())
+            request = ApiRequest(method="POST", path=LISTEN_KEY)
+            return str((await here.bot.ref("api").ask(request)).data["listenKey"])
+
+        options: dict[str, Any] = {"base_url": here.streams, "wall_time": world.wall_time, "ping_every": 600.0}
+        await here.bot.start("other", partial(BinanceUserStream, api=no_renewal, key_lifetime=3000.0, **options))
+        await trio.sleep(10 * 3003.0)
+        assert [event.path for event in here.seen.of(ChildExited)] == ["/bot/user"]
+
+    rules = {violation.checker for violation in world_of(body).violations()}
+
+    assert rules <= {"explained"}  # no fault of the world's is why keys are not renewed
+    assert len(opened) == 11
+    assert ended[1::2] == [pytest.approx(begun + 3000.0, abs=1e-9) for begun in opened[:10]]
+    assert ended[::2] == [pytest.approx(begun + 1800.0, abs=1.0) for begun in opened[:10]]
+
+
+def test_a_ban_for_a_day_does_not_hide_that_the_key_must_be_dead() -> None:
+    """Nobody would know that fills are not told any more."""
+
+    async def body(here: User, world: World) -> None:
+        until = (world.wall_time() + 86_400.0) * 1000
+        ban = {"status": 418, "code": -1003, "text": f"Way too many requests; IP banned until {until:.0f}."}
+        world.strike(
+            Service(name="http_failure", params={"path": LISTEN_KEY, "method": "PUT", "count": 1} | ban), "exchange"
+        )
+        await trio.sleep(3100.0)
+        failed = [event.time for event in here.seen.of(ErrorReported) if event.details == {"hook": "keep alive"}]
+        (lost,) = here.seen.of(ListenKeyLost)
+        assert failed == [pytest.approx(1800.0, abs=2.0), lost.time]
+        assert lost.why == "it was not renewed for 3000 s"
+        assert lost.time == pytest.approx(3000.0, abs=0.5)
+        assert (await here.inbox.next(UserStreamLost)).why == "listen key lost: it was not renewed for 3000 s"
 
     in_a_world(body, key_lifetime=3000.0)

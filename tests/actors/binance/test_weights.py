@@ -112,6 +112,14 @@ async def test_a_ban_closes_all_gates(autojump_clock: MockClock) -> None:
     assert {gate.blocked_for for gate in gates.by_limit.values()} == {120.0}
 
 
+async def test_too_many_orders_keep_nothing_else_waiting(autojump_clock: MockClock) -> None:
+    gates = Gates.build("x")
+
+    gates.block(10.0, Gate.ORDERS)
+
+    assert {name for name, gate in gates.by_limit.items() if gate.blocked_for} == {Gate.ORDERS}
+
+
 async def test_no_minute_has_more_than_is_allowed_and_no_10_s_more_orders(autojump_clock: MockClock) -> None:
     """Whatever the moment at which the exchange begins to count, and if it says nothing."""
     gates = Gates.build("x")
@@ -135,6 +143,36 @@ async def test_no_minute_has_more_than_is_allowed_and_no_10_s_more_orders(autoju
     assert most(orders, 60.0) <= 1200
     assert most(orders, 10.0) <= 300
     assert most(weights, 60.0) > 2060
+
+
+async def test_what_is_urgent_is_part_of_the_whole(autojump_clock: MockClock) -> None:
+    """It takes what is left for all, and of what is kept for it only what it needs beyond that."""
+    gates = Gates.build("x")
+    weights: list[tuple[float, float]] = []
+
+    async def take(gate: Gate, weight: float) -> None:
+        while trio.current_time() < 130.0:
+            try:
+                await gates.by_limit[gate].acquire(weight)
+            except RateLimitedError as error:
+                await trio.sleep(error.retry_after)
+            else:
+                weights.append((trio.current_time(), weight))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take, Gate.WEIGHT, 10)
+        nursery.start_soon(take, Gate.URGENT, 1)
+
+    assert 2280 < most(weights, 60.0) <= 2400
+
+
+def test_what_is_urgent_is_let_through_in_threads_as_well() -> None:
+    urgent = Gates.build("x").by_limit[Gate.URGENT]
+    for gate in (urgent, urgent.twin()):
+        for _ in range(600):
+            gate.acquire_sync(1, may_wait=False)
+        with pytest.raises(RateLimitedError):
+            gate.acquire_sync(1, may_wait=False)
 
 
 def most(seen: list[tuple[float, float]], window: float) -> float:
