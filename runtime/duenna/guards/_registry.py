@@ -216,7 +216,7 @@ class GuardRegistry:
             yield
         finally:
             if any(self._users[dependency] for dependency in inside.maps[0].values()):
-                gc.collect()
+                gc.collect(1)  # what was made in the block is young, and a full collection takes a tenth of a second
             with self._lock:
                 self._known = outside
                 for name, dependency in inside.maps[0].items():

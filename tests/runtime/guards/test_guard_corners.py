@@ -9,7 +9,8 @@ import pickle
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import pytest
 import trio
@@ -146,16 +147,9 @@ class TestUnfinishedWork:
         with pytest.raises(TypeError, match="returned a Later"):
             Guard("later").call_sync(make)
 
-    async def test_an_object_that_is_marked_as_async_is_async(self) -> None:
-        from inspect import markcoroutinefunction  # type: ignore[attr-defined, unused-ignore]  # noqa: PLC0415  # 3.12
-
-        class Marked:
-            def __call__(self) -> Any:
-                return fails()
-
-        marked = Marked()
-        markcoroutinefunction(marked)
-        guarded = Guard("marked", retry=None)(marked)
+    async def test_an_object_that_says_that_it_is_async_is_taken_for_it(self) -> None:
+        """Such as a mock, whose class has a plain ``__call__``."""
+        guarded = Guard("marked", retry=None)(AsyncMock(side_effect=OSError("down")))
 
         with pytest.raises(OSError, match="down"):
             await guarded()
