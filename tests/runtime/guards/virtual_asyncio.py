@@ -28,6 +28,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # as it is there
+        """Wait for the threads as long as it takes: a limit of virtual seconds is over at once."""
+        del timeout
+        await super().shutdown_default_executor()
+
     def jump(self) -> None:
         """Go to the time of the next timer."""
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # a heap
