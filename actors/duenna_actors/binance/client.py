@@ -345,9 +345,8 @@ class BinanceClient(GatedApi, Requests):
         except ApiStatusError as error:
             if error.code != _UNKNOWN_ORDER:
                 raise
-            question = QueryOrder(
-                symbol=message.symbol, client_order_id=message.client_order_id, order_id=message.order_id
-            )
+            name, number = message.client_order_id, message.order_id
+            question = QueryOrder(symbol=message.symbol, client_order_id=name, order_id=number)
             order = await self._guarded(question, is_wanted)
             if order.is_open:
                 raise
