@@ -45,7 +45,7 @@ def _on(given: object) -> ErrorRule:
     return error_rule("Retry", "on", given)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Retry(machine.Retry):
     """How often, when, and after what a failing call is tried again.
 
@@ -64,11 +64,11 @@ class Retry(machine.Retry):
             be shared by several guards), or None: no budget.
     """
 
-    attempts: int = attrs.field(default=3, kw_only=False)
-    patience: float = 60.0
-    on: ErrorRule = attrs.field(default=is_transient, converter=_on)
-    on_result: Callable[[Any], bool] | None = None
-    budget: RetryBudget | _Shared | None = SHARED
+    attempts: int = 3
+    patience: float = attrs.field(default=60.0, kw_only=True)
+    on: ErrorRule = attrs.field(default=is_transient, converter=_on, kw_only=True)
+    on_result: Callable[[Any], bool] | None = attrs.field(default=None, kw_only=True)
+    budget: RetryBudget | _Shared | None = attrs.field(default=SHARED, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what makes no sense."""
