@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import trio
 
 from duenna._background import Background
+from duenna._checks import Checks, limits_of
 from duenna._links import links_of
 from duenna._text import describe
 from duenna.actor import Actor
 from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
 from duenna.connection_events import ConnectionChanged
-from duenna.machines.link import ConnectionState, Link, LinkEvent
+from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,14 +33,24 @@ class Connection(Actor):
     A suspended connection is closed, and connected again when it is resumed. Messages are
     served in every state; `until_up` waits for the link.
 
+    What is None below follows the runtime's settings, also when they change while it runs.
+
     Attributes:
         kind: What it connects to, for people and statistics.
         connect_timeout: Seconds that `connect` may take.
-        check_every: Seconds between two checks; inf: only the first, and those asked for.
+        check_every: Seconds between two checks; inf: only the first, and those asked for; None:
+            the settings' ``check_interval``, 30 s.
         recheck_every: The same after a check that failed, if that is less: an outage is over
             for the bot as soon as it is over.
         check_timeout: Seconds that `check` may take; more is a failing check.
-        max_check_failures: The consecutive failing check at which `recover` is called.
+        slow_check: Seconds that a passing `check` may take without making the link `degraded`;
+            inf: any; None: half of ``check_timeout``.
+        max_check_failures: Consecutive failing checks that are borne, 0 or more: one more and
+            `recover` is called; None: the settings' ``max_error_threshold``, 10.
+        max_restarts: Times that `recover` is called before that is given up, 0 or more; None: the
+            settings' ``max_restart_attempts``, 3.
+        restart_cooldown: Seconds of quiet after the first of them that did not help, doubled
+            after each further one, up to an hour; None: the settings' ``restart_cooldown``, 60 s.
         recover_timeout: Seconds that `recover` may take.
         close_timeout: Seconds that `close` may take; keep it below the child's `shutdown`.
         stable_after: Seconds that the link must hold before its uptime counts towards the
@@ -51,10 +62,13 @@ class Connection(Actor):
     kind: ClassVar[str] = "connection"
 
     connect_timeout: float = 10.0
-    check_every: float = 30.0
+    check_every: float | None = None
     recheck_every: float = 5.0
     check_timeout: float = 10.0
-    max_check_failures: int = 3
+    slow_check: float | None = None
+    max_check_failures: int | None = None
+    max_restarts: int | None = None
+    restart_cooldown: float | None = None
     recover_timeout: float = 30.0
     close_timeout: float = 2.0
     stable_after: float = 60.0
@@ -63,7 +77,8 @@ class Connection(Actor):
     _link: Link | None = None
     _background: Background | None = None
     _moved: trio.Event | None = None
-    _check_asked: trio.Event | None = None
+    _checks: Checks | None = None
+    _way_out: _Leave | None = None
 
     @property
     def state(self) -> ConnectionState:
@@ -82,7 +97,7 @@ class Connection(Actor):
         """Find out whether the far end can be used; raise if not.
 
         Called once after `connect`, every ``check_every`` seconds and when `check_soon`
-        asks. Raise `ConnectionLostError` when there is nothing left to check.
+        asks. Raise `ConnectionLostError` when there is nothing left to check: that is a crash.
         """
 
     async def session(self) -> None:
@@ -93,12 +108,15 @@ class Connection(Actor):
         """
         await trio.sleep_forever()
 
-    async def recover(self, error: Exception) -> None:
-        """Repair a link whose checks keep failing; returning means that it is repaired, and is checked at once.
+    async def recover(self, error: Exception) -> None:  # noqa: ARG002  # for those who override it
+        """Repair a link whose checks keep failing, the last one with *error*; it is checked again at once.
 
-        Raises what it is given unless overridden, and leaves the repair to a restart.
+        Unless overridden, it closes and connects anew, without a restart of the actor, and does
+        not return. What it raises is an attempt that did not help, a `ConnectionLostError` a crash.
         """
-        raise error
+        if self._way_out is not None:
+            self._way_out(_RECONNECT)
+        await trio.sleep_forever()
 
     async def close(self) -> None:
         """Let go of everything. Called however the link ended, after a `connect` that failed half-way too.
@@ -115,8 +133,8 @@ class Connection(Actor):
 
     def check_soon(self) -> None:
         """Have `check` called now rather than at its time, for there is reason to doubt the link."""
-        if self._check_asked is not None:
-            self._check_asked.set()
+        if self._checks is not None:
+            self._checks.ask()
 
     def background(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run *function* until this link has been closed; what it raises is the link's loss.
@@ -133,15 +151,24 @@ class Connection(Actor):
 
     async def run(self) -> None:
         """Hold one link after the other, until one is lost or the actor is stopped."""
-        left = links_of(self.context.runtime).left(self.context.path)
-        link = self._link = Link(self.max_check_failures, left)
-        while True:
-            await self.context.resumed()
-            await self._hold(link)
+        context = self.context
+        link = self._link = Link(links_of(context.runtime).left(context.path))
+        checks = self._checks = Checks(self, link, self._call, partial(self._move, link))
+        unfollow = context.runtime.on_settings(checks.follow)
+        try:
+            while True:
+                if context.is_suspended:
+                    self._rest(link, "suspended")
+                await context.resumed()
+                await self._hold(link, checks)
+        finally:
+            unfollow()
+            self._rest(link, "stopped")
 
-    async def _hold(self, link: Link) -> None:
+    async def _hold(self, link: Link, checks: Checks) -> None:
         """Connect, use the link until it ends, and close it."""
-        self._move(link, LinkEvent.CONNECT, "")
+        if link.state is not ConnectionState.RECOVERING:
+            self._move(link, LinkEvent.CONNECT, "")
         self.context.unstable()
         errors: list[BaseException] = []
         why = "stopped"
@@ -149,7 +176,7 @@ class Connection(Actor):
             async with trio.open_nursery() as nursery:
                 background = self._background = Background(nursery, self._report_late)
                 try:
-                    why = await self._use(link)
+                    why = await self._use(checks)
                 except BaseException as error:  # noqa: BLE001  # sorted out below
                     errors.append(error)
                 background.closing()
@@ -157,55 +184,32 @@ class Connection(Actor):
                 background.end()
         except BaseException as error:  # noqa: BLE001  # sorted out below
             errors.append(error)
-        self._background = self._check_asked = None
+        self._background = self._way_out = None
         failure = _failure(errors)
         if isinstance(failure, Exception):
             self._move(link, LinkEvent.LOST, describe(failure))
-        else:
+        elif why != _RECONNECT:
             self._move(link, LinkEvent.CLOSE, why)
         if failure is not None:
             raise failure
         await trio.lowlevel.checkpoint_if_cancelled()  # raises again what _failure() left out
 
-    async def _use(self, link: Link) -> str:
+    def _rest(self, link: Link, why: str) -> None:
+        """Note that nobody reaches for the far end any more, unless that is known."""
+        if link.state not in RESTING:
+            self._move(link, LinkEvent.CLOSE, why)
+
+    async def _use(self, checks: Checks) -> str:
         """Use the link until it is lost, which raises, or ended on purpose: return what for."""
         async with trio.open_nursery() as nursery:
-            leave = _Leave(nursery.cancel_scope)
+            leave = self._way_out = _Leave(nursery.cancel_scope)
             nursery.start_soon(self._leave_when_suspended, leave)
             await self._call("connect", self.connect, self.connect_timeout)
             nursery.start_soon(self._run_session, leave)
-            await self._call("check", self.check, self.check_timeout)
-            self._move(link, LinkEvent.CONNECTED, "")
+            await checks.first()
             nursery.start_soon(self._wait_until_stable)
-            await self._keep_checking(link)
+            await checks.keep()
         return leave.why
-
-    async def _keep_checking(self, link: Link) -> None:
-        asked = self._check_asked = trio.Event()
-        while True:
-            pause = self.check_every if link.check_failures == 0 else min(self.check_every, self.recheck_every)
-            with trio.move_on_after(pause):
-                await asked.wait()
-            asked = self._check_asked = trio.Event()  # renewed first: one asked for during a check is not lost
-            try:
-                await self._call("check", self.check, self.check_timeout)
-            except ConnectionLostError:
-                raise
-            except Exception as error:  # noqa: BLE001  # whatever a check raises, it has failed
-                await self._doubt(link, error)
-            else:
-                self._move(link, LinkEvent.PASSED, "check passed")
-
-    async def _doubt(self, link: Link, error: Exception) -> None:
-        """Answer a failing check: count it, and repair when it is one too many."""
-        self.context.report(error, hook="check")
-        self._move(link, LinkEvent.CHECK_FAILED, describe(error))
-        if not link.is_recovery_due:
-            return
-        self._move(link, LinkEvent.RECOVER, f"{link.check_failures} checks in a row have failed")
-        await self._call("recover", partial(self.recover, error), self.recover_timeout)
-        await self._call("check", self.check, self.check_timeout)
-        self._move(link, LinkEvent.RECOVERED, "")
 
     async def _run_session(self, leave: _Leave) -> None:
         began = self.context.now()
@@ -220,6 +224,7 @@ class Connection(Actor):
         leave("suspended")
 
     async def _wait_until_stable(self) -> None:
+        await self.until_up()
         await trio.sleep(self.stable_after)
         self.context.stable()
 
@@ -243,10 +248,19 @@ class Connection(Actor):
         previous = link.apply(event)
         if previous is None:
             return
+        if previous is ConnectionState.RECOVERING and self._checks is not None:
+            self._checks.recovery_ended()
         context = self.context
         context.post(
             ConnectionChanged(
-                time=context.now(), path=context.path, kind=self.kind, previous=previous, state=link.state, why=why
+                time=context.now(),
+                path=context.path,
+                kind=self.kind,
+                previous=previous,
+                state=link.state,
+                why=why,
+                attempt=link.attempts,
+                attempts=limits_of(self).restarts if link.attempts else 0,
             )
         )
         if self._moved is not None:
@@ -264,6 +278,9 @@ class _Leave:
     def __call__(self, why: str) -> None:
         self.why = self.why or why
         self._scope.cancel()
+
+
+_RECONNECT = "reconnect"
 
 
 def _failure(errors: list[BaseException]) -> BaseException | None:

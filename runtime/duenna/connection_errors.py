@@ -31,3 +31,16 @@ class ConnectionTimeoutError(DuennaError):
         super().__init__(f"{hook} took longer than {timeout} s")
         self.hook = hook
         self.timeout = timeout
+
+
+class RecoveryStuckError(DuennaError):
+    """A connection has been `recovering` for so long that somebody should look.
+
+    Attributes:
+        seconds: For how long, at least.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Say that the recovery has not ended within *seconds*."""
+        super().__init__(f"still recovering after {seconds:.0f} s")
+        self.seconds = seconds

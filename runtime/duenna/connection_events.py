@@ -12,13 +12,18 @@ class ConnectionChanged(Event, frozen=True):
         previous: The state that was left.
         state: The state that it is in now.
         why: What led there, in words.
+        attempt: Restarts because of failing checks that were attempted since the last one that passed.
+        attempts: How many there may be; 0 where there was no attempt.
     """
 
     kind: str
     previous: ConnectionState
     state: ConnectionState
     why: str
+    attempt: int = 0
+    attempts: int = 0
 
     def text(self) -> str:
         """Return the log line."""
-        return f"{self.kind} {self.previous} -> {self.state}" + (f": {self.why}" if self.why else "")
+        of = f" (restart {self.attempt} of {self.attempts})" if self.attempts else ""
+        return f"{self.kind} {self.previous} -> {self.state}{of}" + (f": {self.why}" if self.why else "")

@@ -15,6 +15,8 @@ from duenna.events import Event
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from duenna.settings import Settings
+
 E = TypeVar("E", bound=Event)
 PATH = "/bot/link"
 
@@ -121,10 +123,11 @@ class Seen:
 
 @asynccontextmanager
 async def running(
-    journal: Journal, *, child: dict[str, Any] | None = None, **hooks: Any
+    journal: Journal, *, child: dict[str, Any] | None = None, settings: Settings | None = None, **hooks: Any
 ) -> AsyncIterator[tuple[Runtime, Seen]]:
     spec = Child("link", lambda: Scripted(journal, **hooks), backoff=Backoff.steps(5.0), **(child or {}))
-    async with open_runtime(Supervisor("bot", intensity=1000, period=1.0), log_level=None) as runtime:
+    bot = Supervisor("bot", intensity=1000, period=1.0)
+    async with open_runtime(bot, log_level=None, settings=settings) as runtime:
         with runtime.events() as events:
             await runtime.start_child("/bot", spec)
             yield runtime, Seen(events)

@@ -119,41 +119,6 @@ async def test_a_check_that_takes_too_long_has_failed(journal: Journal, autojump
         ]
 
 
-async def test_the_third_failing_check_in_a_row_is_left_to_a_restart(
-    journal: Journal, autojump_clock: MockClock
-) -> None:
-    """Unless `recover` is overridden, it raises what the check did."""
-    async with running(journal, check=in_turn(None, ValueError("dead"))) as (_, seen):
-        await trio.sleep(41)
-
-        assert journal.calls[-2:] == [(40.0, "recover dead"), (40.0, "close")]
-        assert [event.reason for event in seen.of(ChildExited)] == ["ValueError: dead"]
-        assert seen.moves[2:] == ["operational -> degraded", "degraded -> recovering", "recovering -> cooldown"]
-
-
-async def test_a_recovery_that_works_saves_the_restart(journal: Journal, autojump_clock: MockClock) -> None:
-    """It is believed only after a check."""
-    checks = in_turn(None, ValueError("dead"), ValueError("dead"), ValueError("dead"), None)
-
-    async def recover() -> None:
-        return None
-
-    async with running(journal, check=checks, recover=recover) as (_, seen):
-        await trio.sleep(41)
-
-        assert journal.names[-2:] == ["recover dead", "check"]
-        assert seen.moves[-1] == "recovering -> operational"
-        assert seen.of(ChildExited) == []
-
-
-async def test_a_recovery_that_hangs_is_called_off(journal: Journal, autojump_clock: MockClock) -> None:
-    checks = in_turn(None, ValueError("dead"))
-    async with running(journal, check=checks, recover=trio.sleep_forever, recover_timeout=4.0) as (_, _):
-        await trio.sleep(45)
-
-        assert journal.times("close") == [44.0]
-
-
 async def test_a_check_that_knows_better_ends_the_link_at_once(journal: Journal, autojump_clock: MockClock) -> None:
     async with running(journal, check=in_turn(None, ConnectionLostError("gone"))) as (_, _):
         await trio.sleep(31)

@@ -12,8 +12,11 @@ S = ConnectionState
 E = LinkEvent
 
 
-def link_after(*events: LinkEvent, max_check_failures: int = 3) -> Link:
-    link = Link(max_check_failures)
+ATTEMPT = (E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.RECOVER)
+
+
+def link_after(*events: LinkEvent) -> Link:
+    link = Link()
     for event in events:
         link.apply(event)
     return link
@@ -34,6 +37,20 @@ def link_after(*events: LinkEvent, max_check_failures: int = 3) -> Link:
         ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.RECOVER], S.RECOVERING),
         ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.RECOVER, E.RECOVERED], S.OPERATIONAL),
         ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.RECOVER, E.LOST], S.COOLDOWN),
+        ([E.CONNECT, E.SLOW], S.DEGRADED),
+        ([E.CONNECT, E.CONNECTED, E.SLOW], S.DEGRADED),
+        ([E.CONNECT, E.CONNECTED, E.SLOW, E.PASSED], S.OPERATIONAL),
+        ([*ATTEMPT], S.RECOVERING),
+        ([*ATTEMPT, E.SLOW], S.DEGRADED),
+        ([*ATTEMPT, E.NOT_RECOVERED], S.COOLDOWN),
+        ([*ATTEMPT, E.NOT_RECOVERED, E.CHECK_FAILED], S.COOLDOWN),
+        ([*ATTEMPT, E.NOT_RECOVERED, E.PASSED], S.OPERATIONAL),
+        ([*ATTEMPT, E.NOT_RECOVERED, E.RECOVER], S.RECOVERING),
+        ([*ATTEMPT, E.NOT_RECOVERED, E.LOST, E.CONNECT], S.CONNECTING),
+        ([*ATTEMPT, E.NOT_RECOVERED, E.GAVE_UP], S.FAILED),
+        ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.GAVE_UP], S.FAILED),
+        ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.GAVE_UP, E.CHECK_FAILED], S.FAILED),
+        ([E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.GAVE_UP, E.PASSED], S.OPERATIONAL),
         ([E.CONNECT, E.CONNECTED, E.CLOSE], S.CLOSED),
     ],
 )
@@ -63,29 +80,54 @@ def test_what_the_table_does_not_allow_is_refused() -> None:
     assert link.state is S.CONNECTING
 
 
-def test_recovery_is_due_at_the_nth_failing_check_in_a_row() -> None:
-    link = link_after(E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.CHECK_FAILED)
-    assert not link.is_recovery_due
+@pytest.mark.parametrize(("borne", "due"), [(0, [False, True, True]), (1, [False, False, True]), (2, [False] * 3)])
+def test_a_restart_is_due_when_more_checks_have_failed_than_are_borne(borne: int, due: list[bool]) -> None:
+    link = link_after(E.CONNECT, E.CONNECTED)
+    found = [link.is_restart_due(borne)]
+    for _ in range(2):
+        link.apply(E.CHECK_FAILED)
+        found.append(link.is_restart_due(borne))
 
-    link.apply(E.CHECK_FAILED)
+    assert found == due
 
-    assert link.is_recovery_due
+
+@pytest.mark.parametrize("forgiving", [E.PASSED, E.SLOW, E.RECOVERED, E.CONNECT])
+def test_success_forgets_failing_checks_and_attempts(forgiving: LinkEvent) -> None:
+    """A slow check has passed, and a new link begins anew."""
+    link = link_after(*ATTEMPT)
+    if forgiving is not E.RECOVERED:
+        link.apply(E.NOT_RECOVERED)
+    assert (link.check_failures, link.attempts) == (1, 1)
+
+    link.apply(forgiving)
+
+    assert (link.check_failures, link.attempts) == (0, 0)
+
+
+def test_quiet_times_double_and_attempts_run_out() -> None:
+    """Three attempts: 60, 120 and 240 s of quiet after them."""
+    link = link_after(*ATTEMPT)
+    quiet, spent = [link.cooldown(60.0)], [link.is_spent(3)]
+    for _ in range(2):
+        link.apply(E.NOT_RECOVERED)
+        link.apply(E.RECOVER)
+        quiet.append(link.cooldown(60.0))
+        spent.append(link.is_spent(3))
+
+    assert quiet == [60.0, 120.0, 240.0]
+    assert spent == [False, False, True]
 
 
 @pytest.mark.parametrize(
-    "forgiving",
-    [[E.PASSED], [E.RECOVER, E.RECOVERED], [E.LOST, E.CONNECT]],
-    ids=["passed", "recovered", "connected anew"],
+    ("first", "attempts", "quiet"),
+    [(60.0, 0, 60.0), (60.0, 6, 1920.0), (60.0, 7, 3600.0), (60.0, 5000, 3600.0), (7200.0, 3, 7200.0), (0.0, 9, 0.0)],
 )
-def test_success_forgets_failing_checks(forgiving: list[LinkEvent]) -> None:
-    link = link_after(E.CONNECT, E.CONNECTED, E.CHECK_FAILED, E.CHECK_FAILED, *forgiving)
+def test_quiet_times_end_growing(first: float, attempts: int, quiet: float) -> None:
+    """An hour is enough, unless the first was longer already; no number of attempts overflows."""
+    link = Link()
+    link.attempts = attempts
 
-    assert link.check_failures == 0
-
-
-def test_at_least_one_check_must_be_allowed_to_fail() -> None:
-    with pytest.raises(ValueError, match="must be >= 1"):
-        Link(0)
+    assert link.cooldown(first) == quiet
 
 
 @given(st.lists(st.sampled_from(LinkEvent), max_size=50))
@@ -93,14 +135,14 @@ def test_no_sequence_leaves_the_table(events: list[LinkEvent]) -> None:
     """Whatever is tried, the state is one the table led to, and a refused move changes nothing."""
     link = Link()
     for event in events:
-        before = (link.state, link.check_failures)
+        before = (link.state, link.check_failures, link.attempts)
         if (link.state, event) in TRANSITIONS:
             link.apply(event)
             assert link.state is TRANSITIONS[before[0], event]
         else:
             with pytest.raises(ValueError, match="cannot be told"):
                 link.apply(event)
-            assert (link.state, link.check_failures) == before
+            assert (link.state, link.check_failures, link.attempts) == before
         assert link.is_up is (link.state in UP)
 
 
