@@ -52,7 +52,7 @@ def rejections_retried(attempts: int) -> Protect:
             except CircuitOpenError:
                 raise RefusedError from None  # without the breaker's `retry_after`, which the retry would wait for
 
-        outer = Guard(f"{name}, retry", retry=Retry(attempts, budget=None), breaker=None, rng=rng)
+        outer = Guard(f"{name}, retry", retry=Retry(attempts, budget=None, adaptive=False), breaker=None, rng=rng)
         return outer(attempt)
 
     return protect
@@ -76,13 +76,23 @@ class Policy:
 PATIENT = Bulkhead(Aimd(), queue=1_000_000, max_wait=inf)
 DEFAULTS = Policy("**3 attempts, budget, breaker: the defaults**", guarded(), recovers=True)
 NO_RETRY = Policy("no retry", guarded(retry=None, breaker=None))
-JITTER = Policy("3 attempts, full jitter", guarded(retry=Retry(3, budget=None), breaker=None), recovers=False)
-BUDGET = Policy("3 attempts, budget", guarded(breaker=None))
-BREAKER = Policy("3 attempts, breaker", guarded(retry=Retry(budget=None)))
+JITTER = Policy(
+    "3 attempts, full jitter",
+    guarded(retry=Retry(3, budget=None, adaptive=False), breaker=None),
+    recovers=False,
+)
+ADAPTIVE = Policy("3 attempts that adapt", guarded(retry=Retry(3, budget=None), breaker=None))
+BUDGET = Policy("3 attempts, budget", guarded(retry=Retry(3, adaptive=False), breaker=None))
+BREAKER = Policy("3 attempts, breaker", guarded(retry=Retry(3, budget=None, adaptive=False)))
 POLICIES = (
     NO_RETRY,
     JITTER,
-    Policy("10 attempts, full jitter", guarded(retry=Retry(10, budget=None), breaker=None), recovers=False),
+    Policy(
+        "10 attempts, full jitter",
+        guarded(retry=Retry(10, budget=None, adaptive=False), breaker=None),
+        recovers=False,
+    ),
+    ADAPTIVE,
     BUDGET,
     BREAKER,
     DEFAULTS,

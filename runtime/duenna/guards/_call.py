@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from duenna.guard_events import CallGaveUp, CallHedged, CallRejected, CallRetried
-from duenna.guards._dependency import Dependency
-from duenna.guards._hints import is_outcome_known, is_rate_limit, is_timeout, is_transient, matches, retry_after
+from duenna.guards._hints import is_outcome_known, is_rate_limit, is_timeout, matches, retry_after
+from duenna.guards._lessons import Lessons
 from duenna.guards._notes import note_attempts, note_broken_rule
-from duenna.guards._policy import Policy
 from duenna.guards._registry import registry
 from duenna.guards.errors import (
     AttemptTimeoutError,
@@ -24,6 +23,8 @@ from duenna.guards.errors import (
     RejectedError,
     ThrottledError,
 )
+from duenna.guards.retry import ByVerdict
+from duenna.machines.adaptive_retry import stretched
 from duenna.machines.breaker import BreakerState
 from duenna.machines.budget import RetryBudget
 from duenna.machines.retry import Stop, StopReason
@@ -38,12 +39,13 @@ _PASSING = frozenset({BreakerState.CLOSED, BreakerState.DISABLED, BreakerState.M
 _WHOLE = (
     0.9  # of the deadline: an attempt that had as much and was cut off tells of the far end, not of the waits before
 )
-_AMBIGUOUS, _BLOCKING, _ERROR, _REJECTED = "ambiguous", "blocking", "error", "rejected"
+_ADAPTED, _AMBIGUOUS, _BLOCKING, _ERROR, _REJECTED = "adapted", "ambiguous", "blocking", "error", "rejected"
 _WORDS = {
     "attempts": "no attempts are left",
     "deadline": "the deadline is too near",
     "patience": "the far end asks for too long a wait",
     "budget": "the retry budget denies more",
+    _ADAPTED: "retries of this kind keep failing",
     _AMBIGUOUS: "it may have had an effect and must not have two",
     _BLOCKING: "a wait would block the event loop",
     _ERROR: "this error is not tried again",
@@ -53,12 +55,10 @@ _WORDS = {
 
 
 @attrs.define(eq=False)
-class Call:
+class Call(Lessons):
     """One call on its way through the attempts. All times are of the dependency's timeline.
 
     Attributes:
-        dependency: What is called.
-        policy: How.
         function: What is called of it.
         args: With which arguments.
         kwargs: With which arguments.
@@ -68,8 +68,6 @@ class Call:
         last: The error of the attempt before, for whoever comes after it.
     """
 
-    dependency: Dependency
-    policy: Policy
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -202,32 +200,26 @@ class Call:
 
     def wait_after(self, error: Exception, *, may_wait: bool = True) -> float | None:
         """Return how long to wait before the next attempt, in seconds; None: there is none."""
-        retry, dependency = self.policy.retry, self.dependency
-        if retry.attempts == 1 or self._is_final(error):
+        dependency = self.dependency
+        if self.policy.retry.attempts == 1:
+            return None
+        if error not in self._refusals:
+            self.learn(self.last, error)
+        if self._is_final(error):
             return None
         now = dependency.timeline.now()
         if self._failed_at is None:
             self._failed_at = now
-        left = self.deadline_at - now
         draw = (self.policy.rng or registry.rng()).random()
-        verdict = retry.next(
-            self.number, now - self._failed_at, left, retry_after(error), draw=draw, previous_delay=self._delay
-        )
-        if isinstance(verdict, Stop):
-            self._why = verdict.why
-            return None
-        if dependency.circuit.state in _SHUT and dependency.circuit.retry_after(now) > verdict.delay:
-            self._why = _REJECTED  # it would be, after the wait
-            return None
-        if not may_wait and verdict.delay > 0:
-            self._why = _BLOCKING
+        delay = self._planned(error, now, draw)
+        if delay is None or self._is_hindered(delay, now, may_wait=may_wait):
             return None
         if not self._is_paid(error):
             self._why = StopReason.BUDGET
             return None
-        self._delay = verdict.delay
-        registry.emit(dependency, CallRetried, attempt=self.number, delay=verdict.delay, error=error)
-        return verdict.delay
+        self._delay = delay
+        registry.emit(dependency, CallRetried, attempt=self.number, delay=delay, error=error)
+        return delay
 
     def again(self) -> None:
         """Begin the next attempt."""
@@ -254,6 +246,7 @@ class Call:
         self._answers = 0
         if self.number > 1:
             self.dependency.counts.succeeded_retried += 1
+            self.learn(self.last, None)
 
     def final(self, error: Exception) -> Exception:
         """Count a call that failed, and return the error that its caller gets, with a note on what was tried."""
@@ -268,6 +261,8 @@ class Call:
             counts.failed_retried += 1
         else:
             counts.failed_first += 1
+        if registry.is_heard or dependency.reporter is not None:
+            dependency.report(error, self.number)
         if self.number == 1 and not self._why:
             return error
         now = dependency.timeline.now()
@@ -280,6 +275,7 @@ class Call:
     def close(self) -> None:
         """Come to the end, whatever it was."""
         self.last = None
+        self.forget()
         self._refusals.clear()
         if self._answers:  # cancelled at the very moment of its answer
             self.dependency.counts.surplus += 1
@@ -321,11 +317,44 @@ class Call:
         self._why = _AMBIGUOUS
         return True
 
+    def _planned(self, error: Exception, now: float, draw: float) -> float | None:
+        """Return how long to wait by the policy and by what became of other retries; None: there is no attempt."""
+        retry, left = self.policy.retry, self.deadline_at - now
+        limit, self.stretch = self.adapted(error, now)
+        if limit <= self.number < retry.attempts:
+            self._why = _ADAPTED
+            self.dependency.counts.adapted += 1
+            return None
+        elapsed, previous = now - (now if self._failed_at is None else self._failed_at), self._delay
+        verdict = retry.next(self.number, elapsed, left, self.asked_wait(error), draw=draw, previous_delay=previous)
+        if isinstance(verdict, Stop):
+            self._why = verdict.why
+            return None
+        if self.stretch == 1:
+            return verdict.delay
+        own = retry.backoff.delay(self.number, draw, previous)
+        delay = max(verdict.delay, stretched(own, self.stretch, retry.backoff.maximum))
+        if delay >= left:
+            self._why = StopReason.DEADLINE
+            return None
+        return delay
+
+    def _is_hindered(self, delay: float, now: float, *, may_wait: bool) -> bool:
+        """Return whether an attempt would be refused after a wait of *delay* seconds, or the wait is not allowed."""
+        circuit = self.dependency.circuit
+        if circuit.state in _SHUT and circuit.retry_after(now) > delay:
+            self._why = _REJECTED
+        elif not may_wait and delay > 0:
+            self._why = _BLOCKING
+        else:
+            return False
+        return True
+
     def _is_meant(self, error: Exception) -> bool:
         """Return whether *error* is one that is tried again."""
         rule = self.policy.retry.on
-        if rule is is_transient:
-            return is_transient(error)
+        if isinstance(rule, ByVerdict):
+            return rule(error)
         try:
             return matches(error, rule)
         except Exception as broken:  # noqa: BLE001  # the caller gets the error that it is about

@@ -32,6 +32,7 @@ class Counts:
         timeouts: Attempts that were cut off by ``attempt_timeout``.
         fallbacks: Calls that were answered by a fallback.
         denied: Retries that the budget denied.
+        adapted: Retries that were not made because others of their kind keep failing.
     """
 
     succeeded_retried: int = 0
@@ -46,6 +47,7 @@ class Counts:
     timeouts: int = 0
     fallbacks: int = 0
     denied: int = 0
+    adapted: int = 0
 
     def clear(self) -> None:
         """Begin at 0."""

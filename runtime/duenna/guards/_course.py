@@ -9,10 +9,10 @@ from duenna.guard_events import FallbackUsed
 from duenna.guards import _async_engine, _sync_engine
 from duenna.guards._call import Call
 from duenna.guards._counts import Health
-from duenna.guards._hints import is_transient
 from duenna.guards._registry import registry
 from duenna.guards.errors import UnavailableError
 from duenna.guards.fallback import Failed, NoFallbackError, Outcome
+from duenna.guards.retry import ByVerdict
 from duenna.machines.budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -163,10 +163,14 @@ class Course:
     def _is_over(self, permit: Permit, failure: Exception) -> bool:
         """Record the error of a first attempt, and return whether it plainly is the end of its call."""
         self.dependency.failed(permit, failure)
-        policy = self.policy
-        if policy.fallback is not None or policy.retry.on is not is_transient or is_transient(failure):
+        policy, dependency, rule = self.policy, self.dependency, self.policy.retry.on
+        if policy.fallback is not None or not isinstance(rule, ByVerdict):
             return False
-        self.dependency.counts.failed_first += 1
+        if rule(failure):
+            return False
+        dependency.counts.failed_first += 1
+        if registry.is_heard or dependency.reporter is not None:
+            dependency.report(failure, 1)
         return True
 
     def _call(self, function: Any, args: Any, kwargs: Any) -> Call:

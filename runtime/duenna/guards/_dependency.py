@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -15,46 +15,24 @@ from duenna.guards._counts import Counts, Health
 from duenna.guards._hints import is_failure, is_plain
 from duenna.guards._notes import note_broken_rule
 from duenna.guards._registry import registry
+from duenna.guards._shared import DependencySettings, Tap
 from duenna.guards._timeline import Timeline
 from duenna.guards.breaker import Breaker
-from duenna.guards.bulkhead import Bulkhead, Slots
-from duenna.guards.errors import CircuitOpenError, LastError, ThrottledError, in_words
+from duenna.guards.bulkhead import Slots
+from duenna.guards.errors import CircuitOpenError, LastError, RejectedError, ThrottledError, in_words
 from duenna.guards.statistics import GuardStatistics
+from duenna.machines.adaptive_retry import AdaptiveRetry
 from duenna.machines.breaker import BreakerState
 from duenna.machines.budget import RetryBudget
-from duenna.machines.circuit import Circuit
+from duenna.machines.live_circuit import LiveCircuit
 from duenna.machines.permit import Change, Permit, Rejected
 from duenna.machines.throttle import AdaptiveThrottle
 
+if TYPE_CHECKING:
+    from duenna.machines.classification import Category
+
 _CLOSED = BreakerState.CLOSED
-
-
-def _plain(settings: Any) -> Any:
-    """Return settings as a value: machines are compared by identity."""
-    if isinstance(settings, AdaptiveThrottle):
-        return tuple(getattr(settings, field.name) for field in attrs.fields(AdaptiveThrottle) if field.init)
-    return settings
-
-
-@attrs.frozen
-class DependencySettings:
-    """What guards of one name must agree on.
-
-    Attributes:
-        breaker: The breaker, the throttle in its place, or None.
-        bulkhead: How many calls may be under way, or None for any number.
-    """
-
-    breaker: Breaker | AdaptiveThrottle | None = attrs.field(eq=_plain)
-    bulkhead: Bulkhead | None
-
-
-class Tap(Protocol):
-    """Who follows every call: the trace of a simulated world."""
-
-    def begins(self, call: Any) -> None:
-        """Follow *call*, a `Call` that has made no attempt yet."""
-        ...
+_NO_FAILURES = (RejectedError, StopIteration, StopAsyncIteration)
 
 
 @attrs.define(eq=False, weakref_slot=True)
@@ -70,24 +48,28 @@ class Dependency:
         slots: The bulkhead at work, or None.
         timeline: The time of all of it.
         counts: What happened.
+        adaptive: How many retries are worth making, by what came of the last ones.
+        reporter: What the failures of its calls are told, in place of the runtimes, with the attempts made.
         tap: Who follows the calls, if anybody does; only those that take the long way.
     """
 
     name: str
     settings: DependencySettings
-    circuit: Circuit = attrs.field(init=False)
+    circuit: LiveCircuit = attrs.field(init=False)
     budget: RetryBudget = attrs.field(init=False)
     throttle: AdaptiveThrottle | None = attrs.field(init=False)
     slots: Slots | None = attrs.field(init=False)
     timeline: Timeline = attrs.field(init=False)
     counts: Counts = attrs.field(factory=Counts, init=False)
+    adaptive: AdaptiveRetry = attrs.field(factory=AdaptiveRetry, init=False)
+    reporter: Callable[[Exception, int], None] | None = attrs.field(default=None, init=False)
     tap: Tap | None = attrs.field(default=None, init=False)
     lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _paid: WeakKeyDictionary[RetryBudget, int] = attrs.field(factory=WeakKeyDictionary[RetryBudget, int], init=False)
     _health: Health = attrs.field(default=Health.OK, init=False)
     _draw: float = attrs.field(default=0.5, init=False)
     _has_drawn: bool = attrs.field(default=False, init=False)
-    _failure: LastError = attrs.field(default=None, init=False)
+    _failure: LastError = attrs.field(default=None, init=False, repr=False)  # as it was said, secrets and all
     _counts_error: Callable[[BaseException], bool] = attrs.field(init=False)
     _has_rules: bool = attrs.field(init=False)
 
@@ -95,10 +77,9 @@ class Dependency:
         """Begin: closed, with a full budget."""
         breaker = self.settings.breaker
         shape = breaker if isinstance(breaker, Breaker) else Breaker()
-        self._counts_error = breaker.counts if isinstance(breaker, Breaker) else is_failure
-        self._has_rules = isinstance(breaker, Breaker) and (breaker.ignore is not None or breaker.record is not None)
+        self._learn_rules()
         self.timeline = Timeline(self._enter_new_world)
-        self.circuit = Circuit(shape)
+        self.circuit = LiveCircuit(shape)
         self.budget = RetryBudget()
         self.throttle = attrs.evolve(breaker) if isinstance(breaker, AdaptiveThrottle) else None
         self.slots = self._make_slots()
@@ -126,7 +107,7 @@ class Dependency:
         """Return all counters since the start, or since `reset`."""
         now = self.timeline.now()
         with self.lock:
-            circuit = self.circuit.statistics(now)
+            circuit, strained = self.circuit.statistics(now), tuple(self.adaptive.strained(now))
         slots = self.slots
         return GuardStatistics.of(
             self.name,
@@ -136,6 +117,7 @@ class Dependency:
             budget=self.budget,
             in_flight=None if slots is None else slots.in_use,
             waiting=0 if slots is None else slots.waiting,
+            strained=strained,
             last_error=self.last_error,
         )
 
@@ -169,6 +151,22 @@ class Dependency:
         is_breaker = isinstance(self.settings.breaker, Breaker)
         self._by_hand(self.circuit.close if is_breaker else self.circuit.disable)
 
+    def follow(self, breaker: Breaker) -> None:
+        """Follow the settings of *breaker* from now on, without a break: what is open stays open.
+
+        Raises:
+            ValueError: It has no breaker, or a throttle in its place.
+        """
+        if not isinstance(self.settings.breaker, Breaker):
+            message = (
+                f"guard {self.name!r}: a breaker is needed to follow other settings, got {self.settings.breaker!r}"
+            )
+            raise ValueError(message)  # noqa: TRY004  # what was given is right, what there is is not
+        with self.lock:
+            self.settings = attrs.evolve(self.settings, breaker=breaker)
+            self._learn_rules()
+            self.circuit.follow(breaker)
+
     # -- for the engine --------------------------------------------------------
 
     def begin_anew(self) -> None:
@@ -180,6 +178,23 @@ class Dependency:
         """Record the error of a call that has one attempt only."""
         self.failed(permit, error)
         self.counts.failed_first += 1
+        if registry.is_heard or self.reporter is not None:
+            self.report(error, 1)
+
+    def report(self, error: Exception, attempts: int) -> None:
+        """Report a call that failed for good after so many *attempts*: no rejection, and no end of an iteration."""
+        if isinstance(error, _NO_FAILURES):
+            return
+        if self.reporter is not None:
+            self.reporter(error, attempts)
+        else:
+            registry.report(self, error, attempts)
+
+    def retried(self, category: Category, *, ok: bool) -> None:
+        """Note what came of a retry after an error of *category*."""
+        now = self.timeline.now()
+        with self.lock:
+            (self.adaptive.succeeded if ok else self.adaptive.failed)(category, now)
 
     def refusal(self, wait: float) -> CircuitOpenError:
         """Return the error of a call that the breaker has refused at once."""
@@ -293,6 +308,11 @@ class Dependency:
         if before is not health:
             registry.emit(self, GuardHealthChanged, previous=before, health=health, why=why)
 
+    def _learn_rules(self) -> None:
+        breaker = self.settings.breaker
+        self._counts_error = breaker.counts if isinstance(breaker, Breaker) else is_failure
+        self._has_rules = isinstance(breaker, Breaker) and (breaker.ignore is not None or breaker.record is not None)
+
     def _is_counted(self, error: Exception) -> bool:
         try:
             return self._counts_error(error)
@@ -305,6 +325,7 @@ class Dependency:
         self.counts.clear()
         self._paid.clear()
         self.budget.refill()
+        self.adaptive.reset()
         if self.throttle is not None:
             self.throttle.reset()
         self._failure = None

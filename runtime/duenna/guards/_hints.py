@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
-from typing import Any
 
 import trio
 
+from duenna._says import MARK, ask, members, status_of, wait_of
 from duenna.guards.errors import RejectedError
-from duenna.machines.hints import members
 from duenna.wallclock import wall_time
 
 ErrorRule = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
@@ -24,8 +22,6 @@ ErrorRule = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 
 _DEEPEST = 16
 _MOST_LINKS = 100
-_LONGEST = 7 * 86_400.0
-_FOREVER = 1e12  # seconds
 _TOO_MANY = frozenset({418, 429})
 _COME_BACK = frozenset({408, 425}) | _TOO_MANY
 _BUGS = (
@@ -44,6 +40,7 @@ _NEVER_SENT = (ConnectionRefusedError, socket.gaierror)
 _THE_END = (StopIteration, StopAsyncIteration)  # an answer: there is no more
 
 
+_MARKED = frozenset({MARK})
 _PLAIN: dict[type, bool] = {}
 _MOST_TYPES = 1000
 _WORDS = ("retry_after", "outcome_unknown", "status", "status_code", "response", "headers", "exceptions")
@@ -67,7 +64,7 @@ def is_plain(error: BaseException) -> bool:
         and (not args or (len(args) == 1 and type(args[0]) is str))
         and error.__cause__ is None
         and error.__context__ is None
-        and not error.__dict__
+        and (not error.__dict__ or error.__dict__.keys() == _MARKED)
     )
 
 
@@ -88,7 +85,7 @@ def _means(rule: ErrorRule, error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether another attempt may succeed, as far as the error itself says: the default of `Retry.on`.
+    """Return whether another attempt may succeed, by what the error itself says: the last word where no rule knows it.
 
     Bugs (`TypeError` and the like) stay bugs, an answer of 4xx stays what it is (other than
     408, 418, 425 and 429), and what a guard refuses is not asked for again at once.
@@ -121,12 +118,12 @@ def is_failure(error: BaseException) -> bool:
 
 def is_rate_limit(error: BaseException) -> bool:
     """Return whether the far end says that there were too many calls."""
-    return any(_status(link) in _TOO_MANY for link in _links(error))
+    return any(status_of(link) in _TOO_MANY for link in links_of(error))
 
 
 def retry_after(error: BaseException) -> float:
     """Return for how many seconds the far end wants to be left alone, a week at most; 0 if it does not say."""
-    return max(_wait(link) for link in _links(error))
+    return max(wait_of(link, wall_time) or 0.0 for link in links_of(error))
 
 
 def is_outcome_known(error: BaseException, depth: int = 0) -> bool:
@@ -137,7 +134,7 @@ def is_outcome_known(error: BaseException, depth: int = 0) -> bool:
     """
     if inside := members(error):
         return depth < _DEEPEST and all(is_outcome_known(member, depth + 1) for member in inside)
-    said = _ask(error, "outcome_unknown")
+    said = ask(error, "outcome_unknown")
     if said is not None:
         return not said
     cause = error.__cause__
@@ -148,10 +145,10 @@ def is_outcome_known(error: BaseException, depth: int = 0) -> bool:
 
 def is_timeout(error: BaseException) -> bool:
     """Return whether the far end may still be busy with the call."""
-    return any(isinstance(link, TimeoutError | trio.TooSlowError) for link in _links(error))
+    return any(isinstance(link, TimeoutError | trio.TooSlowError) for link in links_of(error))
 
 
-def _links(error: BaseException) -> Iterator[BaseException]:
+def links_of(error: BaseException) -> Iterator[BaseException]:
     """Yield *error*, its causes and its groups' members, at most so many.
 
     Not its contexts: a call that is made while another error is handled has that for its
@@ -170,43 +167,4 @@ def _links(error: BaseException) -> Iterator[BaseException]:
 
 def _said(error: BaseException) -> int | None:
     """Return the HTTP status of *error* or else of what caused it."""
-    return next((status for link in _links(error) if (status := _status(link)) is not None), None)
-
-
-def _ask(it: Any, name: str) -> Any:
-    try:
-        return getattr(it, name, None)
-    except Exception:  # noqa: BLE001  # a property of its own may raise: then it says nothing
-        return None
-
-
-def _status(error: Any) -> int | None:
-    response = _ask(error, "response")
-    for it, name in ((error, "status"), (error, "status_code"), (response, "status_code"), (response, "status")):
-        status = _ask(it, name)
-        if isinstance(status, int) and not isinstance(status, bool):
-            return int(status)
-    return None
-
-
-def _wait(error: Any) -> float:
-    wait = _ask(error, "retry_after")
-    if wait is None:
-        headers = _ask(error, "headers") or _ask(_ask(error, "response"), "headers")
-        wait = _of_header(headers) if headers else None
-    if isinstance(wait, bool) or not isinstance(wait, int | float):
-        return 0.0
-    return min(float(wait), _LONGEST) if 0 < wait < _FOREVER else 0.0
-
-
-def _of_header(headers: Any) -> float | None:
-    """Return the seconds that a Retry-After header asks for: a number, or a date (RFC 9110, section 10.2.3)."""
-    try:
-        value = headers.get("retry-after") or headers.get("Retry-After")
-        if value is None:
-            return None
-        text = str(value).strip()
-        is_number = text.isascii() and text.isdigit()
-        return float(text) if is_number else parsedate_to_datetime(text).timestamp() - wall_time()
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        return None
+    return next((status for link in links_of(error) if (status := status_of(link)) is not None), None)

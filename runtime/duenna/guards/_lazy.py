@@ -12,6 +12,10 @@ LAZY: frozenset[type] = frozenset(
 """What is looked for after every call; whatever else can be awaited, only where a call takes the long way."""
 
 
+class UnfinishedWorkError(TypeError):
+    """A plain function returned work that is still to be done: a mistake of the program, which no fallback hides."""
+
+
 def is_lazy(value: object) -> bool:
     """Return whether the work that *value* stands for is still to be done."""
     return type(value) in LAZY or hasattr(type(value), "__await__")
@@ -22,7 +26,9 @@ def refusal(name: str, function: Any, value: Any) -> TypeError:
     what = f"{name_of(function)} is a plain function that returned a {type(value).__name__}"
     if isinstance(value, CoroutineType):
         value.close()  # it would complain that nobody awaited it
-    return TypeError(f"guard {name!r}: {what}: its work would be done outside of the guard; write it with async def")
+    return UnfinishedWorkError(
+        f"guard {name!r}: {what}: its work would be done outside of the guard; write it with async def"
+    )
 
 
 def name_of(target: Any) -> str:

@@ -9,7 +9,7 @@ import gc
 import threading
 from collections import ChainMap
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
@@ -19,16 +19,20 @@ import trio
 
 from duenna._owner import owner_of
 from duenna._random import generator
+from duenna._scope import current, surroundings
 from duenna._text import describe
 from duenna.errors import DuennaError
+from duenna.guards._verdicts import Judge
 
 if TYPE_CHECKING:
     from random import Random
 
     from duenna._runtime import Runtime
     from duenna.guard_events import GuardEvent
-    from duenna.guards._dependency import Dependency, DependencySettings
+    from duenna.guards._dependency import Dependency
+    from duenna.guards._shared import DependencySettings
     from duenna.guards.statistics import GuardStatistics
+    from duenna.machines.classifier import Classifier
 
 MOST = 1000
 """Dependencies that are kept, at most, unless guards of more names live."""
@@ -114,27 +118,52 @@ class _Link:
 
     runtime: "Runtime"
     token: trio.lowlevel.TrioToken = attrs.field(factory=trio.lowlevel.current_trio_token, init=False)
+    _judge: Judge | None = None
 
     @property
     def is_here(self) -> bool:
         """Whether its loop is what runs in this thread now."""
         return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is self.token
 
+    @property
+    def judge(self) -> Judge:
+        """Who asks its classifier, whichever that is at present."""
+        judge, classifier = self._judge, self.runtime.classifier
+        if judge is None or judge.classifier is not classifier:
+            judge = self._judge = Judge(classifier)
+        return judge
+
+    @property
+    def owner(self) -> str:
+        """The path of the actor whose code runs here now; empty if it is none's."""
+        if not (self.is_here and trio.lowlevel.in_trio_task()):
+            return ""
+        return owner_of(trio.lowlevel.current_task(), self.runtime.askers)
+
+    def report(self, guard: str, error: Exception, attempts: int) -> None:
+        """Have the failure of a call through *guard* reported."""
+        self.call(self.runtime.reports.guard, guard, error, attempts, self.owner, surroundings(current()))
+
+    def call(self, function: Callable[..., object], *args: Any) -> bool:
+        """Call a *function* of the runtime in its own thread, now or soon; return whether that is possible."""
+        if self.is_here:
+            function(*args)
+            return True
+        try:
+            self.token.run_sync_soon(function, *args)
+        except trio.RunFinishedError:
+            return False
+        return True
+
     def post(self, kind: "type[GuardEvent]", guard: str, fields: dict[str, Any]) -> None:
         """Post an event that somebody wants, from whatever thread."""
         runtime = self.runtime
         if not runtime.bus.wants(kind):
             return
-        is_here, path = self.is_here, ""
-        if is_here and trio.lowlevel.in_trio_task():
-            path = owner_of(trio.lowlevel.current_task(), runtime.askers)
+        path = self.owner
         texts = {name: describe(value) if isinstance(value, BaseException) else value for name, value in fields.items()}
         event = kind(time=runtime.now(), path=path or "/", guard=guard, **texts)
-        if is_here:
-            runtime.bus.post(event)
-        else:
-            with suppress(trio.RunFinishedError):
-                self.token.run_sync_soon(runtime.bus.post, event)
+        self.call(runtime.bus.post, event)
 
 
 class GuardRegistry:
@@ -152,6 +181,7 @@ class GuardRegistry:
         self._users: WeakKeyDictionary[Dependency, WeakSet[Any]] = WeakKeyDictionary()
         self._links: tuple[_Link, ...] = ()
         self._rng: Random | None = None
+        self._judge: Judge | None = None
         self._staged = 0
         self.is_heard = False
         self._here = threading.local()
@@ -248,14 +278,44 @@ class GuardRegistry:
         for link in self._links:
             link.post(kind, dependency.name, fields)
 
+    def report(self, dependency: "Dependency", error: Exception, attempts: int) -> None:
+        """Report to every runtime that a call failed for good after so many *attempts*; from any thread."""
+        if self._staged and self._stage() is not None:
+            return
+        for link in self._links:
+            link.report(dependency.name, error, attempts)
+
+    def link(self) -> _Link | None:
+        """Return the runtime which runs in this thread, or else the only one; None if there is neither."""
+        links = self._links
+        for link in links:
+            if len(links) == 1 or link.is_here:
+                return link
+        return None
+
+    def judge(self) -> Judge:
+        """Return who asks the classifier: of the runtime in this thread, or of the only one, or the process's."""
+        link = self.link() if self._links else None
+        if link is not None:
+            return link.judge
+        judge = self._judge
+        if judge is None:
+            from duenna.machines.standard import standard_classifier  # noqa: PLC0415  # its table is large
+
+            judge = self._judge = Judge(standard_classifier())
+        return judge
+
+    def classify_by(self, classifier: "Classifier | None") -> None:
+        """Have *classifier* judge where no runtime is; None: the one with the standard rules."""
+        self._judge = None if classifier is None else Judge(classifier)
+
     def rng(self) -> "Random":
         """Return the source of chance: that of the runtime which runs in this thread, or else of the only one."""
         if self._staged and (stage := self._stage()) is not None:
             return stage.rng()
-        links = self._links
-        for link in links:
-            if len(links) == 1 or link.is_here:
-                return link.runtime.rng
+        link = self.link()
+        if link is not None:
+            return link.runtime.rng
         with self._lock:
             if self._rng is None:
                 self._rng = generator(None)

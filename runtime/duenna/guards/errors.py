@@ -5,14 +5,15 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
 from duenna.errors import DuennaError
+from duenna.secrets import redact_to
 
 LastError = tuple[type[BaseException], str] | str | None
 """The last error of a dependency: its type and its text, or both in words, or none."""
 
 
 def in_words(error: LastError) -> str | None:
-    """Return *error* as text, at most 500 characters."""
-    return f"{error[0].__qualname__}: {error[1]}"[:500].rstrip(": ") if isinstance(error, tuple) else error
+    """Return *error* as text without secrets, at most 500 characters."""
+    return redact_to(f"{error[0].__qualname__}: {error[1]}").rstrip(": ") if isinstance(error, tuple) else error
 
 
 class RejectedError(DuennaError):
@@ -187,7 +188,7 @@ class BadResultError(DuennaError):
 
     def __init__(self, guard: str, value: object) -> None:
         """Say what the last result was."""
-        super().__init__(f"guard {guard!r}: a result that is not accepted: {value!r}"[:300])
+        super().__init__(redact_to(f"guard {guard!r}: a result that is not accepted: {value!r}", 300))
         self.guard = guard
         self.value = value
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 import attrs
 
 from duenna.guards._course import Course
-from duenna.guards._dependency import Dependency, DependencySettings
+from duenna.guards._dependency import Dependency
 from duenna.guards._lazy import LAZY, refusal
 from duenna.guards._policy import Policies, Policy
 from duenna.guards._registry import registry
+from duenna.guards._shared import DependencySettings
 from duenna.guards._wrap import wrap
 from duenna.guards.breaker import Breaker
 from duenna.guards.bulkhead import Bulkhead
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 _RETRY = Retry()
 _BREAKER = Breaker()
+_NOTHING: dict[str, Any] = dict.fromkeys(Policy.names()) | {"weight": 1.0, "idempotent": True}
 
 
 class Guard:
@@ -125,6 +127,24 @@ class Guard:
         )
         make = partial(Dependency, name, settings)
         self._set(Course(policy, lambda course: registry.find_or_make(name, settings, course, make)))
+
+    @classmethod
+    def apart(cls, name: str, reporter: Callable[[Exception, int], None], **policies: Unpack[Policies]) -> Guard:
+        """Return a guard of one caller's own: no other guard of this *name* shares anything with it.
+
+        It has neither breaker nor bulkhead, and no registry knows it.
+
+        Args:
+            name: For its events.
+            reporter: What the failures of its calls are told, with the attempts made.
+            policies: Any that `with_` takes.
+        """
+        policy = Policy.of(name, **(_NOTHING | cast("dict[str, Any]", policies)))
+        dependency = Dependency(name, DependencySettings(None, None))
+        dependency.reporter = reporter
+        guard = object.__new__(cls)
+        guard._set(Course(policy, lambda _: dependency))
+        return guard
 
     def _set(self, course: Course) -> None:
         self.name = course.dependency.name

@@ -8,7 +8,9 @@ from typing import Any, Final, cast
 
 import attrs
 
-from duenna.guards._hints import ErrorRule, is_transient
+from duenna.guards._hints import ErrorRule
+from duenna.guards._registry import registry
+from duenna.machines import checks
 from duenna.machines import retry as machine
 from duenna.machines.budget import RetryBudget
 
@@ -19,6 +21,32 @@ class _Shared(Enum):
 
 SHARED: Final = _Shared.SHARED
 """The retry budget of the dependency: the default of `Retry.budget`."""
+
+
+@attrs.frozen(eq=False)
+class ByVerdict:
+    """The rule that the classifier makes: what it calls transient is tried again.
+
+    Attributes:
+        is_strict: Whether an unknown outcome, and what no rule knows, are final.
+        origin: The kind of code that is called, as in `Facts`; empty if that is not known.
+    """
+
+    is_strict: bool = False
+    origin: str = ""
+
+    def __call__(self, error: BaseException) -> bool:
+        """Return whether a call that failed with *error* is worth making again, if it may be made twice."""
+        judge = registry.judge()
+        return judge.is_transient(error, self.origin) if self.is_strict else judge.is_worth(error)
+
+    def __repr__(self) -> str:
+        """Return what it stands for."""
+        return "<what the classifier calls transient>"
+
+
+TRANSIENT: Final = ByVerdict()
+"""The default of `Retry.on`."""
 
 
 def error_rule(owner: str, what: str, given: object) -> ErrorRule:
@@ -56,19 +84,21 @@ class Retry(machine.Retry):
             ends the call at once. `inf`: any that the deadline allows. 0: none.
         on: What is tried again: exception classes, or a function that is asked about an
             error. Exception groups (all members must match) and causes (one must) are looked
-            through. The default takes the error at its word: bugs and HTTP statuses of 4xx
-            stay, other than 408, 418, 425 and 429.
+            through. The default is what the classifier calls transient.
         on_result: A function that says of a result whether it is to be tried again, and
             counts as a failure. After the last attempt that is a `BadResultError`.
         budget: What the retries are paid from: that of the dependency, one's own (which may
             be shared by several guards), or None: no budget.
+        adaptive: Whether fewer attempts are made, and later ones, while retries after errors of the
+            same category keep failing.
     """
 
     attempts: int = 3
     patience: float = attrs.field(default=60.0, kw_only=True)
-    on: ErrorRule = attrs.field(default=is_transient, converter=_on, kw_only=True)
+    on: ErrorRule = attrs.field(default=TRANSIENT, converter=_on, kw_only=True)
     on_result: Callable[[Any], bool] | None = attrs.field(default=None, kw_only=True)
     budget: RetryBudget | _Shared | None = attrs.field(default=SHARED, kw_only=True)
+    adaptive: bool = attrs.field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -79,3 +109,4 @@ class Retry(machine.Retry):
         if self.budget is not None and not isinstance(self.budget, RetryBudget | _Shared):
             message = f"Retry: budget must be a RetryBudget or None, got {self.budget!r}"
             raise TypeError(message)
+        checks.flag("Retry", "adaptive", self.adaptive)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from duenna.machines.adaptive_retry import Strained
 from duenna.machines.breaker import BreakerState
 from duenna.machines.window import Tally
 
@@ -46,6 +47,8 @@ class GuardStatistics:
         fallbacks: Calls that were answered by a fallback.
         budget_left: Retries that the budget of the dependency can pay for now; guards may have others of their own.
         budget_denied: Retries that it denied.
+        adapted: Retries that were not made because others after errors of their category keep failing.
+        strained: The categories of which that is so at present, and how far it has gone.
         window: What the window of the breaker holds, None if it has none at present.
         in_flight: Calls within the bulkhead now, None without one.
         waiting: Calls that wait for it.
@@ -75,6 +78,8 @@ class GuardStatistics:
     fallbacks: int
     budget_left: float
     budget_denied: int
+    adapted: int
+    strained: tuple[Strained, ...]
     window: Tally | None
     in_flight: int | None
     waiting: int
@@ -103,6 +108,7 @@ class GuardStatistics:
         budget: RetryBudget,
         in_flight: int | None,
         waiting: int,
+        strained: tuple[Strained, ...],
         last_error: str | None,
     ) -> Self:
         """Put the counters of the parts together.
@@ -135,6 +141,8 @@ class GuardStatistics:
             fallbacks=counts.fallbacks,
             budget_left=budget.balance,
             budget_denied=counts.denied,
+            adapted=counts.adapted,
+            strained=strained,
             window=circuit.window,
             in_flight=in_flight,
             waiting=waiting,

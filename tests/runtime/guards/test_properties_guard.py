@@ -301,7 +301,7 @@ def test_sends_are_at_most_the_tries_and_the_budget_over_any_window(
     starts: list[float], attempts: int, ratio: float, cap: float, wait: float
 ) -> None:
     budget = RetryBudget(ratio=ratio, cap=cap, free=0)
-    retry = Retry(attempts, backoff=Backoff.steps(wait), budget=budget)
+    retry = Retry(attempts, backoff=Backoff.steps(wait), budget=budget, adaptive=False)
     firsts, granted = list[float](), list[float]()
 
     async def one(guard: Guard, start: float) -> None:

@@ -84,14 +84,14 @@ class TestTheCopy:
 
     def test_errors_are_given_as_they_are_each_time_anew(self) -> None:
         cause = OSError("far end")
-        error = ValueError("mine")
+        error = ConnectionError("mine")
         error.__cause__ = cause
         error.add_note("noted")
 
         plan = rehearse(guard(retry=steady()), [error])
 
         ended = plan.ends[0].error
-        assert isinstance(ended, ValueError)
+        assert isinstance(ended, ConnectionError)
         assert ended is not error
         assert ended.__cause__ is cause
         assert ended.__notes__[0] == "noted"

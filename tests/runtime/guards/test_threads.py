@@ -115,7 +115,7 @@ class TestCounters:
         budget = RetryBudget(ratio=0.0, cap=100.0, free=0)
         guard = Guard(
             "api",
-            retry=Retry(2, backoff=Backoff.none(), budget=budget),
+            retry=Retry(2, backoff=Backoff.none(), budget=budget, adaptive=False),
             breaker=None,
             fallback=Fallback.value(-1),
         )
