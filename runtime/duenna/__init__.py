@@ -3,14 +3,26 @@
 from duenna._ask import Reply
 from duenna._bus import EventStream
 from duenna._open import open_runtime
+from duenna._rules_file import RulesFileError, read_rules
 from duenna._run import run
 from duenna._runtime import Runtime, StopReport
+from duenna._text import describe
 from duenna._timers import Timer
 from duenna._watch import Down
 from duenna.actor import Actor
 from duenna.connection import Connection, ConnectionChanged
-from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
+from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError, RecoveryStuckError
 from duenna.context import Context
+from duenna.error_events import (
+    AlertRaised,
+    AlertResolved,
+    ErrorClassified,
+    ErrorReport,
+    HealthChanged,
+    RecoveryAttempted,
+    SettingsChanged,
+    SettingsRejected,
+)
 from duenna.errors import (
     ActorDiedError,
     AskCycleError,
@@ -19,6 +31,7 @@ from duenna.errors import (
     DuennaError,
     GaveUpError,
     MailboxFullError,
+    ManualInterventionError,
     NoReplyError,
     StartFailedError,
     StoppedError,
@@ -87,14 +100,24 @@ from duenna.guards import (
     UnavailableError,
     UnknownGuardError,
 )
+from duenna.handlers import ErrorHandler, error_context, handle_errors, record_error, with_circuit_breaker
+from duenna.health import HealthReport, Kpi, Overall, ServiceStatus
 from duenna.machines.backoff import Backoff
+from duenna.machines.classification import Category, Facts, Severity, Verdict
+from duenna.machines.classifier import Classifier
 from duenna.machines.lifecycle import ChildState
 from duenna.machines.link import ConnectionState
 from duenna.machines.plan import Strategy
+from duenna.machines.rules import Rule
 from duenna.machines.verdict import AutoShutdown, OnGiveUp, RestartType
 from duenna.mailbox import Mailbox
+from duenna.records import Records, RecordsFailed, RecordsLost, RecordsResumed
+from duenna.recovery import Conditions, DataFallbackUsed, Incident, Recovery, RecoveryAction, TradingModeChanged
 from duenna.ref import Ref
+from duenna.secrets import Secret
+from duenna.settings import Settings, SettingsError, SettingsSource, load_settings
 from duenna.spec import Child, ReadyMode, Supervisor
+from duenna.tracker import ErrorSummary, ErrorTracker
 from duenna.tree import MailboxStats, TreeNode
 
 __all__ = [
@@ -102,6 +125,8 @@ __all__ = [
     "ActorDiedError",
     "AdaptiveThrottle",
     "Aimd",
+    "AlertRaised",
+    "AlertResolved",
     "AskCycleError",
     "AskTimeoutError",
     "AttemptTimeoutError",
@@ -117,6 +142,7 @@ __all__ = [
     "CallHedged",
     "CallRejected",
     "CallRetried",
+    "Category",
     "Child",
     "ChildExited",
     "ChildParked",
@@ -131,22 +157,31 @@ __all__ = [
     "ChildStuck",
     "ChildSuspended",
     "CircuitOpenError",
+    "Classifier",
     "CleanupFailed",
+    "Conditions",
     "Connection",
     "ConnectionChanged",
     "ConnectionLostError",
     "ConnectionState",
     "ConnectionTimeoutError",
     "Context",
+    "DataFallbackUsed",
     "DeadLetter",
     "DeadlineExceededError",
     "Dependency",
     "Down",
     "DuennaError",
+    "ErrorClassified",
+    "ErrorHandler",
+    "ErrorReport",
     "ErrorReported",
+    "ErrorSummary",
+    "ErrorTracker",
     "Event",
     "EventStream",
     "EventsLost",
+    "Facts",
     "Fallback",
     "FallbackUsed",
     "GaveUpError",
@@ -157,29 +192,53 @@ __all__ = [
     "GuardStatistics",
     "Guards",
     "Health",
+    "HealthChanged",
+    "HealthReport",
     "Hedge",
+    "Incident",
+    "Kpi",
     "LoopBlocked",
     "Mailbox",
     "MailboxFullError",
     "MailboxStats",
+    "ManualInterventionError",
     "MessageDropped",
     "NoReplyError",
     "OnGiveUp",
     "Outcome",
+    "Overall",
     "RateLimit",
     "RateLimitStatistics",
     "RateLimitedError",
     "ReadyMode",
+    "Records",
+    "RecordsFailed",
+    "RecordsLost",
+    "RecordsResumed",
+    "Recovery",
+    "RecoveryAction",
+    "RecoveryAttempted",
+    "RecoveryStuckError",
     "Ref",
     "RejectedError",
     "Reply",
     "RestartType",
     "Retry",
     "RetryBudget",
+    "Rule",
+    "RulesFileError",
     "Runtime",
     "RuntimeStarted",
     "RuntimeStopped",
     "RuntimeStopping",
+    "Secret",
+    "ServiceStatus",
+    "Settings",
+    "SettingsChanged",
+    "SettingsError",
+    "SettingsRejected",
+    "SettingsSource",
+    "Severity",
     "StartFailedError",
     "StopReport",
     "StoppedError",
@@ -188,10 +247,19 @@ __all__ = [
     "SupervisorGaveUp",
     "ThrottledError",
     "Timer",
+    "TradingModeChanged",
     "TreeNode",
     "UnavailableError",
     "UnknownGuardError",
     "UnknownPathError",
+    "Verdict",
+    "describe",
+    "error_context",
+    "handle_errors",
+    "load_settings",
     "open_runtime",
+    "read_rules",
+    "record_error",
     "run",
+    "with_circuit_breaker",
 ]

@@ -31,6 +31,7 @@ class EventBus:
         self._least = None if log_level is None else _level(log_level)
         self._streams: list[EventStream] = []
         self._wanted: dict[type[Event], bool] = {}
+        self._wanted_routine: dict[type[Event], bool] = {}
         self.lost_lines = 0
         self._thinning: dict[tuple[type[Event], str, str], int] = {}
 
@@ -42,15 +43,32 @@ class EventBus:
             wanted = known[kind] = self._logs(kind) or any(s.takes(kind) for s in self._streams)
         return wanted
 
-    def post(self, event: Event) -> None:
-        """Give *event* to everybody who wants it; never blocks, never raises."""
-        self.offer(event)
+    def wants_routine(self, kind: type[Event]) -> bool:
+        """Return whether anybody would see an event of *kind* that tells of nothing unusual."""
+        known = self._wanted_routine
+        wanted = known.get(kind)
+        if wanted is None:
+            wanted = known[kind] = self._logs(kind) or any(
+                not stream.skips_routine and stream.takes(kind) for stream in self._streams
+            )
+        return wanted
+
+    def post(self, event: Event, *, routine: bool = False) -> None:
+        """Give *event* to everybody who wants it; never blocks, never raises.
+
+        Args:
+            event: The event.
+            routine: Whether it tells of nothing unusual: a first start, an orderly end. Who
+                watches for trouble skips it, so that starting a million actors costs no more for it.
+        """
+        self.offer(event, routine=routine)
         self.log(event)
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: Event, *, routine: bool = False) -> None:
         """Give *event* to the streams."""
         for stream in tuple(self._streams):
-            stream.offer(event)
+            if not (routine and stream.skips_routine):
+                stream.offer(event)
 
     def log(self, event: Event) -> None:
         """Write the line of *event*; from any thread."""
@@ -67,12 +85,14 @@ class EventBus:
         """Begin to feed *stream*."""
         self._streams.append(stream)
         self._wanted = {}
+        self._wanted_routine = {}
 
     def detach(self, stream: "EventStream") -> None:
         """Stop feeding *stream*; does nothing the second time."""
         if stream in self._streams:
             self._streams.remove(stream)
             self._wanted = {}
+            self._wanted_routine = {}
 
     def close(self) -> None:
         """End every stream: each reader gets what it has not read yet, then its loop ends."""
@@ -110,12 +130,14 @@ class EventStream:
 
     Attributes:
         capacity: Events that wait for the reader, at most.
+        skips_routine: Whether it takes no first starts and no orderly ends.
     """
 
     capacity: int
     _bus: EventBus
     _types: tuple[type[Event], ...]
     _clock: trio.abc.Clock
+    skips_routine: bool = attrs.field(default=False, kw_only=True)
     _events: deque[Event] = attrs.field(factory=deque[Event], init=False)
     _lost: int = attrs.field(default=0, init=False)
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, init=False)

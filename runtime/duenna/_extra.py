@@ -40,6 +40,7 @@ class Extra:
     failures: FailureCount = attrs.field(factory=FailureCount)
     dropped: int = 0
     last_error: str | None = None
+    kind: str = ""
     times: "deque[float] | None" = None
     senders: "deque[Sender] | None" = None
     stash: "list[Any]" = attrs.field(factory=list[Any])
@@ -47,6 +48,7 @@ class Extra:
     calls: "list[Promise]" = attrs.field(factory=list[Any])
     enders: "list[Promise]" = attrs.field(factory=list[Any])
     due: "Alarm | None" = None
+    unpark_after: float | None = None
     is_held: bool = False
     is_suspended: bool = False
     fallback: "Callable[[Cell], None] | None" = None

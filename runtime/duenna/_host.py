@@ -51,7 +51,8 @@ class Host:
                 self._waiting.append((function, args))
             return not self._is_closed
         try:
-            self._nursery.start_soon(function, *args, name=f"{self.cell.path} ({function!r})")
+            what = getattr(function, "__qualname__", type(function).__qualname__)  # a repr may be as long as a state
+            self._nursery.start_soon(function, *args, name=f"{self.cell.path} ({what})")
         except RuntimeError:  # closed to new tasks: its last one has just ended
             return False
         return True

@@ -20,6 +20,7 @@ from duenna._dispatcher import SLOW
 from duenna._extra import Extra
 from duenna._host import Host, background_body, class_body, function_body
 from duenna._letters import fail_current
+from duenna._restarts import uptime_of
 from duenna._text import describe
 from duenna._turn import turn_async, turn_sync
 from duenna.actor import Actor, Hook, hooks_of
@@ -133,8 +134,10 @@ class Life:
             self._unlimit(extra)
             extra.ready_value = value
         bus = self._runtime.bus
-        if bus.wants(events.ChildStarted):
-            bus.post(events.ChildStarted(time=self._runtime.now(), path=cell.path, incarnation=cell.incarnation))
+        routine = cell.incarnation == 1
+        if bus.wants_routine(events.ChildStarted) if routine else bus.wants(events.ChildStarted):
+            event = events.ChildStarted(time=self._runtime.now(), path=cell.path, incarnation=cell.incarnation)
+            bus.post(event, routine=routine)
         if extra is None:
             cell.open_gate()
             return
@@ -242,7 +245,7 @@ class Life:
         if more.was_ready or more.was_started:
             more.was_started = False
             was_ready, more.was_ready = more.was_ready, False
-            more.uptime = self._uptime(cell, more) if was_ready else None
+            more.uptime = uptime_of(cell) if was_ready else None
             if self._clean_up(cell):
                 return
         self._finish(cell, more)
@@ -281,6 +284,7 @@ class Life:
         more = cell.more
         text = describe(error)
         more.cleanup_error = text
+        self._runtime.reports.survived(cell, error, {"hook": "stopping"})
         if self._runtime.stopping.is_set():
             self._runtime.cleanup_errors.append(f"{cell.path}: {text}")
         if self._runtime.bus.wants(events.CleanupFailed):
@@ -314,6 +318,7 @@ class Life:
             more.last_error = describe(error)
         fail_current(cell, error, "it ended while it was busy with this")
         self._let_go(cell, more, error)
+        verdict = self._runtime.reports.crash(cell, error) if error is not None and more.intent is None else None
         cell.actor = cell.turn = cell.context = None
         intent, uptime, never_ready = more.intent, more.uptime, more.uptime is None
         context = self._exit_context(more, never_ready=never_ready, failed=error is not None)
@@ -327,7 +332,7 @@ class Life:
         if intent is not None:
             intent(cell)
         else:
-            self._manager.restarts.decide(cell, reason, uptime)
+            self._manager.restarts.decide(cell, reason, uptime, verdict)
         for call in enders:
             call.done()
         self._manager.sweeper.advance()
@@ -357,7 +362,8 @@ class Life:
 
     def _post_exit(self, cell: Cell, reason: str | BaseException, context: str, uptime: float | None = None) -> None:
         bus = self._runtime.bus
-        if not bus.wants(events.ChildExited):
+        routine = isinstance(reason, str)
+        if not (bus.wants_routine(events.ChildExited) if routine else bus.wants(events.ChildExited)):
             return
         now = self._runtime.now()
         if uptime is None:
@@ -366,13 +372,9 @@ class Life:
         bus.post(
             events.ChildExited(
                 time=now, path=cell.path, incarnation=cell.incarnation, reason=text, context=context, uptime=uptime
-            )
+            ),
+            routine=routine,
         )
-
-    def _uptime(self, cell: Cell, more: Extra) -> float:
-        """Return for how long the incarnation ran, as far as it counts towards ``reset_after``."""
-        since = more.stable_since if more.is_unstable else cell.started_at
-        return 0.0 if since is None else self._runtime.now() - since
 
     def _request_stop(self, more: Extra) -> None:
         if more.stop_requested is not None:

@@ -16,6 +16,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, current_task, reschedule, 
 
 from duenna import events
 from duenna._cell import Cell
+from duenna._frames import frames_of
 from duenna._host import Host
 from duenna._letters import bury_below, fail_current
 from duenna._life import NORMAL, Life
@@ -128,7 +129,9 @@ class Manager:
 
     def _break_down(self, error: Exception) -> None:
         """End the supervisor because the manager itself failed; if it fails at that too, the error leaves."""
-        logger.opt(exception=error).critical("{}: the supervisor failed, this is a defect of duenna", self.node.path)
+        where = "\n".join(frames_of(error)[0])  # not the exception itself: a sink may show the values in its frames
+        told = "{}: the supervisor failed, this is a defect of duenna: {}\n{}"
+        logger.critical(told, self.node.path, describe(error), where)
         failure = GaveUpError(self.node.path, f"the supervisor itself failed: {describe(error)}")
         failure.__cause__ = error
         if self.is_ending:

@@ -1,5 +1,6 @@
 """``open_runtime``: a tree beside the body of a program of one's own."""
 
+import os
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,9 @@ from duenna._runtime import Runtime
 from duenna._watchdog import watched
 from duenna.errors import StoppedError
 from duenna.guards._registry import registry
+from duenna.machines.rules import Rule
+from duenna.recovery import RecoveryAction
+from duenna.settings import Settings, SettingsSource
 from duenna.spec import Child, Supervisor
 
 
@@ -20,6 +24,10 @@ async def open_runtime(
     seed: int | None = None,
     log_level: str | None = "INFO",
     watchdog: float | None = 1.0,
+    settings: Settings | SettingsSource | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    rules: Iterable[Rule] = (),
+    recovery_actions: Iterable[RecoveryAction] = (),
 ) -> AsyncGenerator[Runtime, None]:
     """Run *tree* beside the body of an ``async with`` block.
 
@@ -34,17 +42,33 @@ async def open_runtime(
         log_level: Least level of the events that loguru gets, one line each; None: none.
         watchdog: Seconds after which a blocked event loop is reported; None: never. Off under
             a virtual clock.
+        settings: How errors are handled, or where that is read from, at once and at every
+            ``runtime.reload_settings()``; None: the defaults.
+        directory: Where the error log and the recovery log go, in `data/errors` and
+            `logs/recovery`; None: nothing is written.
+        rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
+        recovery_actions: Actions of the bot's own, beside the built-in ones.
 
     Yields:
         The runtime.
 
     Raises:
         GaveUpError: A root gave up; the body was cancelled.
+        SettingsError: The *settings* were read, and are wrong.
         StartFailedError: A child did not become ready; those before it were stopped.
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range.
     """
-    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
+    runtime = Runtime(
+        tree,
+        system=system,
+        seed=seed,
+        log_level=log_level,
+        settings=settings,
+        directory=directory,
+        rules=rules,
+        recovery_actions=recovery_actions,
+    )
     async with opened(runtime, watchdog):
         yield runtime
 

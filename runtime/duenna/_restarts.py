@@ -7,12 +7,14 @@ from duenna import events
 from duenna._cell import Cell
 from duenna._letters import bury_below, fail_asks_below
 from duenna._text import describe
-from duenna.errors import ActorDiedError, GaveUpError, StartFailedError, StoppedError
-from duenna.machines.backoff import Jitter
-from duenna.machines.hints import retry_after
+from duenna.errors import ActorDiedError, GaveUpError, ManualInterventionError, StartFailedError, StoppedError
+from duenna.machines.backoff import Backoff, Jitter
+from duenna.machines.classification import Verdict
+from duenna.machines.failures import FailureCount
 from duenna.machines.intensity import IntensityWindow
 from duenna.machines.lifecycle import ALIVE, ChildState, Step, after
 from duenna.machines.plan import Strategy
+from duenna.machines.restart_policy import floor
 from duenna.machines.verdict import AutoShutdown, Fate, OnGiveUp, ends_supervisor, fate
 
 if TYPE_CHECKING:
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
 
 
 _UP = ALIVE | {ChildState.BACKOFF, ChildState.PENDING}
+
+
+def uptime_of(cell: Cell) -> float:
+    """Return for how many seconds *cell* has been up, as far as they count towards its ``reset_after``."""
+    more = cell.extra
+    since = more.stable_since if more is not None and more.is_unstable else cell.started_at
+    return 0.0 if since is None else cell.node.runtime.now() - since
+
+
+def has_held_out(cell: Cell) -> bool:
+    """Return whether *cell* runs, and has for so long that its next failure will be its first."""
+    return cell.state is ChildState.RUNNING and uptime_of(cell) >= cell.spec.options.reset_after
 
 
 class Restarts:
@@ -36,8 +50,15 @@ class Restarts:
         self._newborn_error: BaseException | None = None
         self.window = IntensityWindow(spec.intensity, spec.period)
 
-    def decide(self, cell: Cell, reason: str | BaseException, uptime: float | None) -> None:
-        """Decide about *cell*, which ended by itself after *uptime* seconds; None: it never was ready."""
+    def decide(self, cell: Cell, reason: str | BaseException, uptime: float | None, verdict: Verdict | None) -> None:
+        """Decide about *cell*, which ended by itself after *uptime* seconds; None: it never was ready.
+
+        Args:
+            cell: The child.
+            reason: Its exit reason.
+            uptime: Seconds.
+            verdict: What its error means, None if there is none.
+        """
         manager = self._manager
         fallback = None
         if uptime is None:
@@ -59,7 +80,7 @@ class Restarts:
             crashed = isinstance(reason, BaseException)
             fates = Fate.RESTART if uptime is None else fate(cell.spec.options.restart, crashed=crashed)
             if fates is Fate.RESTART:
-                self._restart(cell, reason, uptime or 0.0)
+                self._restart(cell, reason, uptime or 0.0, verdict)
             else:
                 self._end_for_good(cell, fates)
 
@@ -90,33 +111,45 @@ class Restarts:
                 return True
         return False
 
-    def _restart(self, cell: Cell, reason: str | BaseException, uptime: float) -> None:
+    def _restart(self, cell: Cell, reason: str | BaseException, uptime: float, verdict: Verdict | None) -> None:
         manager = self._manager
         options = cell.spec.options
+        plan = self._runtime.policies.plan(options)
         failures = cell.more.failures
         count = failures.record(uptime, options.reset_after)
-        if failures.is_spent(options.max_failures):
-            if options.on_give_up is OnGiveUp.PARK:
-                self.park(cell, reason)
+        if verdict is not None and self._needs_a_hand(cell, reason, verdict):
+            self.park(cell, reason, None)
+            return
+        if isinstance(reason, ManualInterventionError):
+            self.park(cell, reason, plan.unpark_after)
+            return
+        if failures.is_spent(plan.max_failures):
+            if plan.on_give_up is OnGiveUp.PARK:
+                self.park(cell, reason, _unpark_after(plan.unpark_after, verdict))
             else:
                 self._give_up(cell, reason, f"{cell.name} failed {count} times in a row")
             return
-        if not self.window.record(manager.now):
+        if not options.is_reconnecting and not self.window.record(manager.now):  # see Child.connection
             spec = self._node.spec
             self._give_up(cell, reason, f"more than {spec.intensity} restarts within {spec.period} s")
             return
-        backoff = options.backoff
-        draw = 0.0 if backoff.jitter is Jitter.NONE else self._runtime.rng.random()
-        delay = backoff.delay(count, draw, failures.previous_delay)
-        if isinstance(reason, BaseException):
-            delay = max(delay, retry_after(reason))
-        failures.previous_delay = delay
+        delay = self._delay(plan.backoff, failures, verdict)
         cell.state = after(cell.state, Step.RETRY)
         self._post_restarting(cell, reason, delay, count)
         if self._node.spec.strategy is Strategy.ONE_FOR_ONE:
             self.start_in(cell, delay)
         else:
             manager.sweeper.restart_group(cell, delay)
+
+    def _needs_a_hand(self, cell: Cell, reason: str | BaseException, verdict: Verdict) -> bool:
+        """Say whether to restart *cell* would be of no use, or against the settings."""
+        return verdict.needs_a_hand or not self._runtime.policies.is_automatic(cell, reason)
+
+    def _delay(self, backoff: Backoff, failures: FailureCount, verdict: Verdict | None) -> float:
+        draw = 0.0 if backoff.jitter is Jitter.NONE else self._runtime.rng.random()
+        delay = backoff.delay(failures.failures, draw, failures.previous_delay)
+        delay = failures.previous_delay = max(delay, 0.0 if verdict is None else floor(verdict))
+        return delay
 
     def start_newborn(self, cell: Cell) -> None:
         """Start a child that was just added; if it fails at once, it is gone again.
@@ -144,9 +177,10 @@ class Restarts:
         if cell.incarnation == incarnation and cell.state is ChildState.BACKOFF and not self._manager.is_ending:
             self._manager.life.start(cell)
 
-    def park(self, cell: Cell, reason: str | BaseException) -> None:
-        """Set *cell* aside until a hand, or the end of ``unpark_after``, starts it."""
+    def park(self, cell: Cell, reason: str | BaseException, unpark_after: float | None) -> None:
+        """Set *cell* aside until a hand, or the end of *unpark_after* seconds, starts it; None: only a hand."""
         cell.state = after(cell.state, Step.PARK)
+        cell.more.unpark_after = unpark_after
         fail_asks_below(cell, "it is parked: manual intervention required")
         text = reason if isinstance(reason, str) else describe(reason)
         if self._runtime.bus.wants(events.ChildParked):
@@ -156,14 +190,14 @@ class Restarts:
                     path=cell.path,
                     failures=cell.more.failures.failures,
                     reason=text,
-                    unpark_after=cell.spec.options.unpark_after,
+                    unpark_after=unpark_after,
                 )
             )
         self.await_unpark(cell)
 
     def await_unpark(self, cell: Cell) -> None:
         """Arm the timer that gives a parked child a new round of attempts."""
-        wait = cell.spec.options.unpark_after
+        wait = cell.more.unpark_after
         if wait is not None:
             due = partial(self._manager.post, self._unpark, cell, cell.incarnation)
             cell.more.due = self._runtime.timers.after(wait, due)
@@ -239,3 +273,8 @@ class Restarts:
                     reason=reason if isinstance(reason, str) else describe(reason),
                 )
             )
+
+
+def _unpark_after(wait: float | None, verdict: Verdict | None) -> float | None:
+    """Return when a parked child gets its new round: not before the far end wants to be called again."""
+    return wait if wait is None or verdict is None else max(wait, floor(verdict))

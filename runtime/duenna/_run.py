@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,12 +19,18 @@ from duenna._open import opened
 from duenna._runtime import Runtime, StopReport
 from duenna.errors import StoppedError
 from duenna.machines.lifecycle import ALIVE
+from duenna.machines.rules import Rule
+from duenna.recovery import RecoveryAction
+from duenna.settings import Settings, SettingsError, SettingsSource
 from duenna.spec import Child, Supervisor
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
 _GRACE = 1.0
 EXIT_OVERRAN = 70
 """Exit status of a process whose children did not end within their shutdown times (EX_SOFTWARE)."""
+
+_Handler = Callable[[int, FrameType | None], None]
 
 
 def run(  # the options of open_runtime, and the clock
@@ -33,6 +40,10 @@ def run(  # the options of open_runtime, and the clock
     seed: int | None = None,
     log_level: str | None = "INFO",
     watchdog: float | None = 1.0,
+    settings: Settings | SettingsSource | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    rules: Iterable[Rule] = (),
+    recovery_actions: Iterable[RecoveryAction] = (),
     clock: trio.abc.Clock | None = None,
 ) -> StopReport:
     """Run *tree* until it is stopped, and say how that went: a bot's whole main loop.
@@ -40,6 +51,8 @@ def run(  # the options of open_runtime, and the clock
     In the main thread, SIGINT and SIGTERM stop the tree in order. A second signal, or the sum
     of the children's drain and shutdown times (and a second of grace), forces the end: the
     report so far is logged and a thread ends the process, with status 128 + signal, or 70.
+    SIGHUP has the settings read again from where they came; without such a place it is logged and
+    nothing else, so that a terminal that is closed does not end the bot.
 
     Args:
         tree: The user's supervisor.
@@ -47,28 +60,39 @@ def run(  # the options of open_runtime, and the clock
         seed: Seed of ``runtime.rng``; None draws one.
         log_level: Least level of the events that loguru gets; None: none.
         watchdog: Seconds after which a blocked event loop is reported; None: never.
+        settings: How errors are handled, or where that is read from, at once and at every
+            SIGHUP; None: the defaults.
+        directory: Where the error log and the recovery log go; None: nothing is written.
+        rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
+        recovery_actions: Actions of the bot's own, beside the built-in ones.
         clock: Trio's clock for the run; None: the system's. Under another, nothing is forced
             by time.
 
     Raises:
         GaveUpError: A root gave up.
+        SettingsError: The *settings* were read, and are wrong.
         StartFailedError: A child did not become ready at boot.
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range.
     """
-    return trio.run(_main, tree, tuple(system), seed, log_level, watchdog, clock=clock)
+    make = partial(
+        Runtime,
+        tree,
+        system=tuple(system),
+        seed=seed,
+        log_level=log_level,
+        settings=settings,
+        directory=directory,
+        rules=tuple(rules),
+        recovery_actions=tuple(recovery_actions),
+    )
+    return trio.run(_main, make, log_level, watchdog, clock=clock)
 
 
-async def _main(
-    tree: Supervisor,
-    system: tuple[Child | Supervisor, ...],
-    seed: int | None,
-    log_level: str | None,
-    watchdog: float | None,
-) -> StopReport:
-    runtime = Runtime(tree, system=system, seed=seed, log_level=log_level)
+async def _main(make: Callable[[], Runtime], log_level: str | None, watchdog: float | None) -> StopReport:
+    runtime = make()
     force = _Force(runtime)
-    with force.watching(), _signals(force):
+    with force.watching(), _signals(force.on_signal, Hangups(runtime).on_signal):
         try:
             async with opened(runtime, watchdog):
                 await runtime.stopped.wait()
@@ -175,12 +199,45 @@ def _unhurried(call: Callable[..., object], *args: object) -> None:
     thread.join(_GRACE)
 
 
+class Hangups:
+    """Has the settings read again at SIGHUP; any number that come during a reading make for one more."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._token = trio.lowlevel.current_trio_token()
+        self._is_reading = False
+        self._is_asked = False
+
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """Ask for a reading; from the signal handler."""
+        self._token.run_sync_soon(self.ask, idempotent=True)
+
+    def ask(self) -> None:
+        """Begin a reading, or have one begin when the present one ends."""
+        self._is_asked = True
+        if not self._is_reading and not self._runtime.stopping.is_set():
+            self._is_reading = True
+            trio.lowlevel.spawn_system_task(self._read, name="duenna (SIGHUP)")
+
+    async def _read(self) -> None:
+        while self._is_asked:
+            self._is_asked = False
+            try:
+                await self._runtime.reload_settings()
+            except SettingsError:
+                pass  # the event has said it
+            except Exception as error:  # noqa: BLE001  # a system task must not fail: the settings stay as they were
+                logger.warning("SIGHUP: {}", error)
+        self._is_reading = False
+
+
 @contextmanager
-def _signals(force: _Force) -> Generator[None]:
+def _signals(stop: _Handler, hangup: _Handler) -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[int, Any] = {number: signal.signal(number, force.on_signal) for number in _SIGNALS}
+    handlers = dict.fromkeys(_SIGNALS, stop) | dict.fromkeys(_HANGUP, hangup)
+    before: dict[int, Any] = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """The runtime: the roots of the tree, what all of it shares, and the operator's calls."""
 
 import gc
+import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -11,16 +12,22 @@ import trio
 
 from duenna import _commands, events
 from duenna._bus import EventBus, EventStream
-from duenna._letters import bury_below
+from duenna._facilities import Facilities
+from duenna._lifetime import Lifetime
 from duenna._node import Node
+from duenna._policies import Policies
 from duenna._random import generator
+from duenna._reports import Reports
 from duenna._summit import Summit
+from duenna._system import System
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
 from duenna.errors import ChildStateError, StoppedError, UnknownPathError
 from duenna.guards._registry import registry
 from duenna.machines import checks
-from duenna.machines.lifecycle import ChildState, Step, after
+from duenna.machines.rules import Rule
+from duenna.recovery import RecoveryAction
+from duenna.settings import LiveSettings, Settings, SettingsSource
 from duenna.spec import Child, Supervisor
 from duenna.tree import TreeNode, snapshot
 
@@ -54,7 +61,7 @@ class StopReport:
     cleanup_errors: tuple[str, ...]
 
 
-class Runtime:
+class Runtime(Facilities, Lifetime):
     """A running tree; given by ``open_runtime``, and by ``context.runtime`` to every actor.
 
     Attributes:
@@ -64,7 +71,16 @@ class Runtime:
     """
 
     def __init__(
-        self, tree: Supervisor, *, system: Iterable[Child | Supervisor], seed: int | None, log_level: str | None
+        self,
+        tree: Supervisor,
+        *,
+        system: Iterable[Child | Supervisor] = (),
+        seed: int | None = None,
+        log_level: str | None = None,
+        settings: Settings | SettingsSource | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        rules: Iterable[Rule] = (),
+        recovery_actions: Iterable[RecoveryAction] = (),
     ) -> None:
         """Make the runtime of *tree*; ``open_runtime`` and ``run`` do."""
         if not isinstance(tree, Supervisor):
@@ -73,6 +89,7 @@ class Runtime:
         if tree.name == "system":
             message = "the tree must not be called 'system': that is the runtime's own supervisor"
             raise ValueError(message)
+        super().__init__()
         self.clock = trio.lowlevel.current_clock()
         self.now = self.clock.current_time
         self.rng: random.Random = generator(seed)
@@ -86,22 +103,16 @@ class Runtime:
         self.cleaners: set[trio.lowlevel.Task] = set()
         self.overran: deque[str] = deque(maxlen=_MOST_REPORTED)
         self.cleanup_errors: deque[str] = deque(maxlen=_MOST_REPORTED)
-        self.is_stopping = False
-        self.is_over = False
-        self.has_booted = False
-        self.failure: BaseException | None = None
-        self.root_changed = trio.Event()
-        self.booted = trio.Event()
-        self.stop_wanted = trio.Event()
-        self.stopping = trio.Event()
-        self.stopped = trio.Event()
-        self._began = 0.0
-        self.reason = ""
-        self.duration = 0.0
         self._summit = Summit(self)
-        specs = tuple(system)
-        self.roots = [Node(self, self._summit, Supervisor("system", specs, intensity=10, period=60.0))] if specs else []
-        self.roots.append(Node(self, self._summit, tree))
+        self.live_settings = LiveSettings(settings, post=self.bus.post, now=self.now)
+        self.policies = Policies(self.settings)
+        self.on_settings(self.policies.changed)
+        self.reports = Reports(self)
+        self.system = System(self, rules=rules, actions=recovery_actions, directory=directory, log_level=log_level)
+        self.roots = [
+            Node(self, self._summit, self.system.supervisor(self, system)),
+            Node(self, self._summit, tree),
+        ]
 
     # -- looking ---------------------------------------------------------------
 
@@ -290,13 +301,6 @@ class Runtime:
         else:
             await self.stopped.wait()
 
-    def request_stop(self, reason: str) -> None:
-        """Begin the ordered stop; the first reason stands."""
-        if not self.stop_wanted.is_set():
-            self.reason = self.reason or reason
-            self.stop_wanted.set()
-            self.root_changed.set()
-
     async def _command(self, path: str, verb: str, command: Any) -> Any:
         cell = self._cell(path)
         if cell in self.roots:
@@ -331,69 +335,3 @@ class Runtime:
             message = f"{path} is no supervisor: it cannot have children"
             raise TypeError(message)
         return cell
-
-    # -- the course of it ------------------------------------------------------
-
-    def root_ended(self, error: BaseException | None) -> None:
-        """Note that a root has ended: so must the others."""
-        if error is not None and self.failure is None:
-            self.failure = error
-        self.request_stop(self.reason)
-        self.root_changed.set()
-
-    async def live(self, body: trio.CancelScope) -> None:
-        """Boot the roots, wait until the end is wanted, and stop them in reverse order."""
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as self._summit.nursery:
-                if await self._boot():
-                    self.has_booted = True
-                    self._post(events.RuntimeStarted)
-                    self.booted.set()
-                    await self.stop_wanted.wait()
-                    if self.failure is not None:
-                        body.cancel("the runtime gave up")
-                self.begin_stopping(self.reason)
-                self.is_stopping = True
-                for root in reversed(self.roots):
-                    await self._end(root)
-                self.duration = self.now() - self._began
-        self.is_over = True
-        for root in self.roots:
-            bury_below(root, "the runtime has ended")  # whoever waits for an answer, or for room, is let go
-        self.timers.close()
-        self._post(events.RuntimeStopped, duration=self.duration)
-        self.bus.close()
-        self.stopped.set()
-        self.booted.set()
-
-    def begin_stopping(self, reason: str) -> None:
-        """Note that the ordered stop has begun, whoever began it."""
-        if not self.stopping.is_set():
-            self._began = self.now()
-            self.reason = self.reason or reason
-            self.stopping.set()
-            self._post(events.RuntimeStopping, reason=self.reason)
-
-    async def _boot(self) -> bool:
-        for root in self.roots:
-            root.state = after(root.state, Step.START)
-            root.incarnation += 1
-            root.launch(self._summit.nursery)
-            await self._until(root, ChildState.RUNNING)
-            if self.stop_wanted.is_set():
-                return False
-        return True
-
-    async def _end(self, root: Node) -> None:
-        if root.state in {ChildState.STARTING, ChildState.RUNNING}:
-            root.cancel("")
-            await self._until(root, ChildState.STOPPED, whatever=True)
-
-    async def _until(self, root: Node, state: ChildState, *, whatever: bool = False) -> None:
-        while root.state is not state and (whatever or not self.stop_wanted.is_set()):
-            self.root_changed = trio.Event()
-            await self.root_changed.wait()
-
-    def _post(self, kind: Any, **fields: Any) -> None:
-        if self.bus.wants(kind):
-            self.bus.post(kind(time=self.now(), path="/", **fields))

@@ -13,7 +13,9 @@ import attrs
 import trio
 from loguru import logger
 
+from duenna._frames import frames_of
 from duenna._letters import tell_or_drop
+from duenna._text import describe
 from duenna.mailbox import Envelope
 
 if TYPE_CHECKING:
@@ -168,8 +170,8 @@ class TimerHeap:
                 continue
             try:
                 timer.fire()
-            except Exception:  # noqa: BLE001  # one that fails must not take the others with it
-                logger.exception("a timer failed")
+            except Exception as exc:  # noqa: BLE001  # one that fails must not take the others with it
+                logger.error("a timer failed: {}\n{}", describe(exc), "\n".join(frames_of(exc)[0]))
             if timer.period and timer.is_live:
                 missed = math.floor((now - due) / timer.period)
                 self._push(due + (missed + 1) * timer.period, timer)

@@ -10,6 +10,7 @@ from loguru import logger
 from duenna import events
 from duenna._ask import Ask, Reply
 from duenna._messages import Messages
+from duenna._reporting import clean_context
 from duenna._text import describe
 from duenna._timers import Timer
 from duenna._watch import Watch
@@ -362,14 +363,13 @@ class Context:
     # -- reporting -------------------------------------------------------------
 
     def report(self, error: BaseException, **details: object) -> None:
-        """Report an error that the actor survives: posts `ErrorReported`, logs it, changes nothing.
+        """Report an error that the actor survives: posts `ErrorReported`, logs it, has it classified.
 
         Raises:
             TypeError: *error* is no exception.
         """
         if not isinstance(error, BaseException):
-            text = f"report of {self.path}: error must be an exception, got {error!r}"
-            raise TypeError(text)
+            raise TypeError(f"report of {self.path}: error must be an exception, got {error!r}")
         text = describe(error)
         self._cell.more.last_error = text
         if self.runtime.bus.wants(events.ErrorReported):
@@ -379,9 +379,10 @@ class Context:
                     path=self.path,
                     incarnation=self._incarnation,
                     error=text,
-                    details={key: str(value) for key, value in details.items()},
+                    details=clean_context(details),
                 )
             )
+        self.runtime.reports.survived(self._cell, error, details)
 
     def post(self, event: events.Event) -> None:
         """Post an event of the actor's own."""

@@ -149,3 +149,16 @@ class UnknownPathError(DuennaError, LookupError):
         """Say that nothing is at *path*."""
         super().__init__(f"no such child: {path}" + (f", there is {known}" if known else ""))
         self.path = path
+
+
+class ManualInterventionError(DuennaError):
+    """Trying again is useless until a person has done something: the supervisor parks the child that raises it.
+
+    Attributes:
+        why: What has to be looked at, in words.
+    """
+
+    def __init__(self, why: str) -> None:
+        """Say *why* a hand is needed."""
+        super().__init__(f"manual intervention required: {why}")
+        self.why = why

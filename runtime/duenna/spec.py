@@ -42,6 +42,7 @@ class ChildOptions:
     shutdown: float
     significant: bool
     mailbox: Mailbox
+    is_reconnecting: bool = False
 
 
 class _Frozen:
@@ -129,6 +130,34 @@ class Child(_Frozen):
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "is_function", not isinstance(start, type) and _is_async(start))
+
+    @classmethod
+    def connection(cls, name: str, start: Callable[..., Any], **options: Any) -> "Child":
+        """Describe a child whose restarts follow the settings of the runtime, as they are at that moment.
+
+        By default it waits 10, 30 and 60 s; the fourth failure in a row parks it: manual
+        intervention required (`ErrorHandling` names the figures). Its restarts do not count in
+        its supervisor's intensity: an outage of all connections would spend that, and end the bot.
+
+        Args:
+            name: As for a `Child`.
+            start: As for a `Child`.
+            options: The options of a `Child` but ``backoff``, ``max_failures``, ``on_give_up``
+                and ``unpark_after``.
+
+        Raises:
+            TypeError: An option has the wrong type, or is none of these.
+            ValueError: An option is out of range.
+        """
+        for option in ("backoff", "max_failures", "on_give_up", "unpark_after"):
+            if option in options:
+                message = (
+                    f"child {name!r}: {option} of a connection is the settings' to say; use Child(...) to set it here"
+                )
+                raise TypeError(message)
+        child = cls(name, start, **options)
+        object.__setattr__(child, "options", attrs.evolve(child.options, is_reconnecting=True))
+        return child
 
     def __repr__(self) -> str:
         """Return name and factory."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from duenna._cell import Cell
+from duenna._kind import kind_of
 from duenna._node import Node
 from duenna.errors import UnknownPathError
 from duenna.machines.lifecycle import ChildState
@@ -117,7 +118,7 @@ def snapshot(cell: Cell) -> TreeNode:
     is_suspended = extra is not None and extra.is_suspended
     state: str = "suspended" if is_suspended and cell.state is ChildState.RUNNING else str(cell.state)
     is_up = cell.state is ChildState.RUNNING and cell.started_at is not None
-    left = cell.spec.options.max_failures
+    left = runtime.policies.plan(cell.spec.options).max_failures
     if isinstance(cell, Node):
         left = cell.manager.restarts.window.left(runtime.now())
     elif failures is not None:
@@ -125,7 +126,7 @@ def snapshot(cell: Cell) -> TreeNode:
     return TreeNode(
         path=cell.path,
         name=cell.name,
-        kind=_kind(cell),
+        kind=kind_of(cell),
         state=state,
         incarnation=cell.incarnation,
         restarts=max(0, cell.incarnation - 1),
@@ -137,12 +138,3 @@ def snapshot(cell: Cell) -> TreeNode:
         suspended=is_suspended,
         children=tuple(snapshot(child) for child in cell.children.values()) if isinstance(cell, Node) else (),
     )
-
-
-def _kind(cell: Cell) -> str:
-    if isinstance(cell, Node):
-        return "supervisor"
-    if cell.spec.is_function:
-        return "function"
-    source = cell.actor if cell.actor is not None else cell.spec.start
-    return str(getattr(source, "kind", "actor"))

@@ -105,12 +105,13 @@ def states(runtime: Runtime) -> dict[str, str]:
 
 @asynccontextmanager
 async def watching(runtime: Runtime, *types: type[Any]) -> AsyncIterator[list[Any]]:
-    """Collect the events of *types*."""
+    """Collect the events of *types* that are about the user's tree, not about the runtime's own actors."""
     seen: list[Any] = []
 
     async def read() -> None:
         async for event in stream:
-            seen.append(event)  # noqa: PERF401  # kept when the read is cancelled
+            if not event.path.startswith("/system"):
+                seen.append(event)  # noqa: PERF401  # kept when the read is cancelled
 
     with runtime.events(*types) as stream:
         async with trio.open_nursery() as nursery:

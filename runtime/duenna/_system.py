@@ -1,0 +1,86 @@
+"""The runtime's own actors, under `/system`: what judges, answers, records and announces its errors."""
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from duenna._classifier import classifier_child
+from duenna.health import HealthMonitor, health_child
+from duenna.machines.classifier import Classifier
+from duenna.machines.rules import Rule, rules_from
+from duenna.machines.standard import standard_classifier
+from duenna.records import Records
+from duenna.recovery import RecoveryAction, recovery_actor, recovery_of
+from duenna.settings import Settings
+from duenna.spec import Child, Supervisor
+from duenna.tracker import ErrorTracker
+
+if TYPE_CHECKING:
+    from duenna._runtime import Runtime
+
+_INTENSITY = 30  # each of the runtime's own parks itself long before: it is the user's that are held to this
+
+
+class System:
+    """The parts of one runtime that deal with its errors.
+
+    Attributes:
+        classifier: The rules; another one when the settings bring others.
+        errors: What went wrong so far.
+        recovery: What is done about it.
+        monitor: How the bot does.
+        records: What is written to disk, None if nothing is.
+    """
+
+    def __init__(
+        self,
+        runtime: "Runtime",
+        *,
+        rules: Iterable[Rule],
+        actions: Iterable[RecoveryAction],
+        directory: str | os.PathLike[str] | None,
+        log_level: str | None,
+    ) -> None:
+        """Make the parts of *runtime*; they follow its settings.
+
+        Raises:
+            SettingsError: The settings name an action that is not there, or hold a wrong rule.
+            TypeError: A rule or an action is none, or *directory* no path.
+            ValueError: Two rules or two actions have one name.
+        """
+        settings = runtime.settings
+        self._rules = tuple(rules)
+        self.classifier = self._classifier(settings)
+        self.errors = ErrorTracker(now=runtime.now)
+        self.records = None
+        if directory is not None:
+            self.records = Records(directory, retention_days=settings.logs.retention_days)
+        runtime.system = self
+        self.recovery = recovery_of(runtime, actions, log_level)
+        self.monitor = HealthMonitor.of(runtime)
+        runtime.on_settings(self._changed)
+
+    def supervisor(self, runtime: "Runtime", children: Iterable[Child | Supervisor]) -> Supervisor:
+        """Return the spec of `/system` with the user's *children* in it.
+
+        The classifier starts last and stops first: what it still hands on is taken.
+        """
+        own = [recovery_actor(runtime, self.recovery), health_child(self.monitor)]
+        first = [] if self.records is None else [self.records.actor()]
+        return Supervisor(
+            "system", [*first, *own, *children, classifier_child(runtime)], intensity=_INTENSITY, period=60.0
+        )
+
+    def _classifier(self, settings: Settings) -> Classifier:
+        """Return the one with the rules of *settings*; these come before those of the program, and may replace them."""
+        given = rules_from(settings.classifier.rules)
+        own = Classifier(self._rules) if self._rules else standard_classifier()
+        return Classifier(given, table=own.rules) if given else own
+
+    def _changed(self, before: Settings, now: Settings) -> None:
+        """Follow the settings; what may be refused comes before what changes something."""
+        classifier = self.classifier if before.classifier == now.classifier else self._classifier(now)
+        self.recovery.configure(now)
+        self.classifier = classifier
+        if self.records is not None:
+            self.records.keep_for(now.logs.retention_days)
