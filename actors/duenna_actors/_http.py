@@ -11,6 +11,7 @@ import trio
 
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._extras import need
+from duenna_actors._http_log import keep_secrets
 from duenna_actors._rate_gate import RateGate
 from duenna_actors._retry_after import retry_after
 from duenna_actors._tls import shared_tls_context
@@ -104,6 +105,7 @@ class HttpClient:
         on_answer: OnAnswer | None = None,
     ) -> None:
         self._httpx: Any = need("httpx2", what="ApiConnection", extra="http")
+        keep_secrets()
         self._options = {"base_url": base_url, "headers": {"Accept-Encoding": "gzip", **headers}, "proxy": proxy}
         self._max_in_flight = max_in_flight
         self._max_body = max_body
