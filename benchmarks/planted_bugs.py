@@ -1,9 +1,10 @@
-"""How soon a simulated world finds bugs: 25 of them, planted one at a time, and the seeds until each is found.
+"""How soon a simulated world finds bugs: 39 of them, planted one at a time, and the seeds until each is found.
 
 Run it from the repository: `python benchmarks/planted_bugs.py`. The table in `docs/invariants.md` is its output. The
 bugs of connections are looked for in the trading bot, an hour a seed under the default faults; those of the kernel
 in the busy tree of `tests/worlds`, whose actors and operators do every mechanism's work at random; those of guards
-in its guarded town, where every policy is at work round calls that fail, take long and are cancelled at random.
+in its guarded town, where every policy is at work round calls that fail, take long and are cancelled at random; those
+of errors in its error bot, in which all that can go wrong does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 import trading_bot  # noqa: E402  # of examples/, which is no package
 
 from duenna.testing import World  # noqa: E402
-from tests.worlds import busy_tree, guarded_town, planted_feed, planted_guards, planted_kernel  # noqa: E402
+from tests.worlds import (  # noqa: E402
+    busy_tree,
+    error_bot,
+    guarded_town,
+    planted_errors,
+    planted_feed,
+    planted_guards,
+    planted_kernel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +63,8 @@ def plants() -> Iterator[tuple[str, str, Any]]:
         yield name, "busy tree", plant
     for name, plant in planted_guards.PLANTS.items():
         yield name, "guarded town", plant
+    for name, plant in planted_errors.PLANTS.items():
+        yield name, "error bot", plant
 
 
 def find(where: str, plant: Any, seeds: range) -> tuple[int, str, float] | None:
@@ -64,6 +75,8 @@ def find(where: str, plant: Any, seeds: range) -> tuple[int, str, float] | None:
                 outcome = World(seed, faults="default").simulate(trading_bot.scenario, _HOUR)
             elif where == "guarded town":
                 outcome = World(seed).simulate(guarded_town.scenario, guarded_town.SECONDS)
+            elif where == "error bot":
+                outcome = World(seed).simulate(error_bot.scenario, error_bot.SECONDS)
             else:
                 outcome = World(seed, detail="messages").simulate(busy_tree.scenario, _MINUTES)
         if outcome.violations:

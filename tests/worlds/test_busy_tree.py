@@ -73,7 +73,7 @@ def test_same_seed_gives_the_same_messages() -> None:
 FINDS: dict[str, tuple[str, Any, float, int]] = {
     "stop_order_reversed": ("stop_order", scenario, 30.0, 1),
     "double_start": ("one_incarnation", scenario, 200.0, 8),
-    "lost_down": ("death_watch", scenario, 60.0, 3),
+    "lost_down": ("death_watch", scenario, 200.0, 8),
     "unbounded_queue": ("mailbox_bound", scenario, 30.0, 1),
     "swallowed_cancelled": ("explained", peaceful, 60.0, 1),
     "old_timer": ("old_timer", scenario, 60.0, 1),

@@ -9,17 +9,18 @@ import attrs
 import trio
 
 from duenna._run import patience
+from duenna._runtime import Runtime
 from duenna.connection_statistics import Statistics
 from duenna.errors import GaveUpError, StartFailedError
 from duenna.faults import FaultPlan
 from duenna.machines import checks
+from duenna.settings import Settings, SettingsSource
 from duenna.spec import Child, Supervisor
 from duenna.testing._errors import WorldError
 from duenna.testing._stuck import end_by_force
 from duenna.testing.invariants import Checker, Violation
 
 if TYPE_CHECKING:
-    from duenna._runtime import Runtime
     from duenna.testing._world import World
 
 BOUND = 120.0
@@ -41,6 +42,9 @@ class Scenario:
         files: Globs of database files, for random fault plans.
         every: Mean seconds between the faults of a random plan.
         feeds: Paths of the feeds that must have data, as `data_probe` tells them; one that never has any breaks a rule.
+        settings: As of `duenna.open_runtime`.
+        records: A folder of the bot's disk, below `World.folder`, in which it keeps its error log and its
+            recovery log; empty: it keeps none.
     """
 
     tree: Supervisor
@@ -50,6 +54,8 @@ class Scenario:
     files: tuple[str, ...] = ()
     every: float = 600.0
     feeds: tuple[str, ...] = ()
+    settings: Settings | SettingsSource | None = None
+    records: str = ""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what makes no sense, such as files that no two runs have in common."""
@@ -59,11 +65,26 @@ class Scenario:
         for field in ("system", "checkers", "files", "feeds"):
             if not isinstance(getattr(self, field), tuple):
                 raise TypeError(f"Scenario: {field} must be a tuple, got {getattr(self, field)!r}")
+        folder: object = self.records
+        if not isinstance(folder, str):
+            raise TypeError(f"Scenario: records must be the name of a folder, got {folder!r}")
+        if os.sep in folder or folder in {".", ".."}:
+            raise ValueError(f"Scenario: records must be the name of a folder, got {folder!r}, which is a path")
         checks.duration("Scenario", "bound", self.bound, zero=False, inf=False)
         checks.duration("Scenario", "every", self.every, zero=False, inf=False)
         for name in self.files:
             if os.sep in name:
                 raise ValueError(f"Scenario: files must be names, or globs of names, got {name!r}, which has a folder")
+
+    def make_runtime(self, seed: int, disk: Path) -> Runtime:
+        """Return the runtime of the bot, which has not begun, on this *disk*."""
+        return Runtime(
+            self.tree,
+            system=self.system,
+            seed=seed,
+            settings=self.settings,
+            directory=disk / self.records if self.records else None,
+        )
 
     def about_faults(self) -> dict[str, Any]:
         """Return what `duenna.faults.random_plan` wants to know of the bot."""
@@ -157,7 +178,7 @@ class Simulation:
         if ended:
             raise ended[0]
 
-    async def _give_up_on(self, runtime: "Runtime", scope: trio.CancelScope) -> None:
+    async def _give_up_on(self, runtime: Runtime, scope: trio.CancelScope) -> None:
         """Cancel everything when the stop takes far longer than it may."""
         await runtime.stopping.wait()
         limit = sum(patience(root) for root in runtime.roots)

@@ -280,7 +280,7 @@ class World:
         for path in scenario.feeds:
             self.record("feed_expected", path)
         seed = self.chance("runtime").getrandbits(64)
-        runtime = Runtime(scenario.tree, system=scenario.system, seed=seed, log_level=None)
+        runtime = scenario.make_runtime(seed, self.folder)
         heard = [self.trace.event] if hear is None else [self.trace.event, hear]
         runtime.bus.attach(Ear(1, runtime.bus, (), runtime.clock, heard))
         self.strikes.runtimes.append(runtime)

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
+from duenna.error_events import ErrorClassified
 from duenna.errors import DuennaError
 from duenna.machines import checks
 from duenna.testing._trace_text import plain, steady, steady_block, text_of
@@ -139,7 +141,12 @@ class Trace:
         self._add(kind, path, incarnation, fields)
 
     def event(self, event: Event) -> None:
-        """Add *event*: its kind is the name of its class in snake_case, its fields are its attributes."""
+        """Add *event*: its kind is the name of its class in snake_case, its fields are its attributes.
+
+        The frames of an error are left out: they name the files of this machine and of this Python.
+        """
+        if isinstance(event, ErrorClassified):
+            event = replace(event, report=replace(event.report, frames=()))
         known = self._names.get(type(event))
         if known is None:
             known = self._names[type(event)] = _shape(type(event))

@@ -378,8 +378,8 @@ class TestASimulation:
         outcome = World(1).simulate(Supervisor("bot", [Child("stubborn", Stubborn, shutdown=2.0)]), 60.0)
 
         assert not outcome.ok
-        assert outcome.seconds == 182.0
-        assert str(outcome.error) == "the stop did not end, and was forced to at 182.0 s"
+        assert outcome.seconds == 194.0  # the runtime's own may take twelve
+        assert str(outcome.error) == "the stop did not end, and was forced to at 194.0 s"
         assert any("/bot/stubborn" in violation.path for violation in outcome.violations)
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from duenna._runtime import Runtime
 from duenna.testing._tap._cells import adopt
+from duenna.testing._tap._errors import tap_errors
 from duenna.testing._tap._guards import tap_guards
 from duenna.testing._tap._log import Log, Record
 
@@ -29,12 +30,13 @@ def tap(runtime: Runtime, record: Record, *, messages: bool = True) -> Generator
     Args:
         runtime: A fresh one.
         record: Called with kind, path, incarnation, and fields by name.
-        messages: Whether every message, watch and timer is recorded; otherwise only the specs
-            and the operators' commands.
+        messages: Whether every message, watch and timer is recorded; otherwise only the specs,
+            the operators' commands, and what becomes of errors.
     """
     log = Log(record)
     adopt(runtime, log, messages=messages)
     try:
-        yield
+        with tap_errors(runtime, log):
+            yield
     finally:
         log.close()

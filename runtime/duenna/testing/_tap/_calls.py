@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from duenna._text import describe
 from duenna.guards._call import Call
-from duenna.guards._hints import is_outcome_known, is_timeout, retry_after
+from duenna.guards._hints import is_outcome_known, is_timeout
 from duenna.guards.errors import BulkheadFullError, CircuitOpenError, RejectedError, ThrottledError
 from duenna.testing._tap._specs import finite
 
@@ -96,7 +96,7 @@ class TracedCall(Call):
                 "retry_planned",
                 attempt=self.number,
                 delay=delay,
-                retry_after=retry_after(error),
+                retry_after=self.asked_wait(error),
                 attempts=policy.retry.attempts,
                 backoff=_backoff(policy.retry.backoff),
                 deadline=policy.deadline,
@@ -104,6 +104,7 @@ class TracedCall(Call):
                 outcome_known=is_outcome_known(error),
                 budget=self._paid_from(),
                 cost=self._cost(error),
+                **({"stretch": self.stretch} if self.stretch > 1 else {}),
             )
         return delay
 

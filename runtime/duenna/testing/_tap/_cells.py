@@ -173,7 +173,7 @@ def adopt(runtime: Runtime, log: Log, *, messages: bool) -> None:
 
 def _adopt(cell: Cell, log: Log, *, messages: bool) -> None:
     for one in cell.walk():
-        record_spec(log, one.path, one.spec)
+        record_spec(log, one.path, one.spec, one.node.runtime.policies.plan(one.spec.options))
         log.know(one.path)
         if isinstance(one, Node):
             one.__class__ = TracedNode if messages else CommandNode

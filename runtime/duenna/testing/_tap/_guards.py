@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from duenna._runtime import Runtime
-    from duenna.guards._dependency import DependencySettings
+    from duenna.guards._shared import DependencySettings
     from duenna.machines.breaker import Breaker
     from duenna.machines.permit import Change, Permit
     from duenna.testing._tap._log import Record

@@ -4,22 +4,23 @@ from math import inf
 from typing import Any
 
 from duenna.machines.backoff import Backoff
+from duenna.machines.restart_policy import RestartPolicy
 from duenna.spec import Child, Supervisor
 from duenna.testing._tap._log import Log
 
 
-def record_spec(log: Log, path: str, spec: Child | Supervisor) -> None:
-    """Record what *spec* says of the child at *path*: the numbers that a checker holds it to."""
+def record_spec(log: Log, path: str, spec: Child | Supervisor, plan: RestartPolicy) -> None:
+    """Record what *spec*, and *plan* for its restarts, say of the child at *path*: what a checker holds it to."""
     options = spec.options
     fields: dict[str, Any] = {
         "role": "supervisor" if isinstance(spec, Supervisor) else "worker",
         "restart": str(options.restart),
         "significant": options.significant,
-        "max_failures": options.max_failures,
-        "on_give_up": str(options.on_give_up),
-        "unpark_after": options.unpark_after,
+        "max_failures": plan.max_failures,
+        "on_give_up": str(plan.on_give_up),
+        "unpark_after": plan.unpark_after,
         "reset_after": finite(options.reset_after),
-        "max_backoff": _longest(options.backoff),
+        "max_backoff": _longest(plan.backoff),
         "shutdown": finite(options.shutdown),
         "drain": finite(options.drain),
         "start_timeout": finite(options.start_timeout),
@@ -33,7 +34,11 @@ def record_spec(log: Log, path: str, spec: Child | Supervisor) -> None:
             "children": [child.name for child in spec.children],
         }
     else:
-        fields |= {"capacity": options.mailbox.capacity, "overflow": options.mailbox.policy}
+        fields |= {
+            "capacity": options.mailbox.capacity,
+            "overflow": options.mailbox.policy,
+            "is_reconnecting": options.is_reconnecting,
+        }
     log.record("spec", path, **fields)
 
 

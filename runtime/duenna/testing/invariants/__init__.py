@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from duenna.machines import checks
 from duenna.testing.invariants._base import Checker, Violation, check
+from duenna.testing.invariants.alert_pairs import AlertPairs
 from duenna.testing.invariants.ambiguous_retry import AmbiguousRetries
+from duenna.testing.invariants.by_hand import ByHand
 from duenna.testing.invariants.death_watch import DeathWatch
+from duenna.testing.invariants.errors import ErrorsOnce
 from duenna.testing.invariants.explained import Explained
 from duenna.testing.invariants.failure_count import FailureCount
 from duenna.testing.invariants.fresh_feeds import FreshFeeds
@@ -22,6 +25,7 @@ from duenna.testing.invariants.message_life import MessageLife
 from duenna.testing.invariants.message_order import MessageOrder
 from duenna.testing.invariants.old_timer import OldTimers
 from duenna.testing.invariants.open_breaker import OpenBreaker
+from duenna.testing.invariants.recoveries import RecoveriesTold
 from duenna.testing.invariants.rejection import Rejections
 from duenna.testing.invariants.restart_type import RestartTypes
 from duenna.testing.invariants.retry_budget import RetryBudgets
@@ -35,9 +39,12 @@ from duenna.testing.invariants.world_end import WorldEnd
 
 __all__ = [
     "BOUND",
+    "AlertPairs",
     "AmbiguousRetries",
+    "ByHand",
     "Checker",
     "DeathWatch",
+    "ErrorsOnce",
     "Explained",
     "FailureCount",
     "FreshFeeds",
@@ -51,6 +58,7 @@ __all__ = [
     "OldTimers",
     "OneIncarnation",
     "OpenBreaker",
+    "RecoveriesTold",
     "Rejections",
     "RestartTypes",
     "RetryBudgets",
@@ -70,7 +78,9 @@ BOUND = 120.0
 """Seconds after a fault in which a bot should be well again, where nothing else was said."""
 
 
-def standard(*, bound: float = BOUND, max_age: float | None = None, explained: bool = True) -> tuple[Checker, ...]:
+def standard(
+    *, bound: float = BOUND, max_age: float | None = None, explained: bool = True, cooldown: float | None = None
+) -> tuple[Checker, ...]:
     """Return fresh checkers of all rules.
 
     Args:
@@ -79,13 +89,15 @@ def standard(*, bound: float = BOUND, max_age: float | None = None, explained: b
         max_age: Seconds for which a feed may be silent while its connection says `operational`; None: *bound*.
         explained: Whether an error needs a fault that explains it. False is for bots whose actors
             crash on purpose.
+        cooldown: Seconds between alerts of one kind and target; None: as the runtime's settings say.
 
     Raises:
         TypeError: An argument has the wrong type.
-        ValueError: *bound* or *max_age* is not greater than 0, or nan.
+        ValueError: *bound* or *max_age* is not greater than 0, or nan; *cooldown* is negative.
     """
     bound = checks.duration("standard", "bound", bound, zero=False)
     max_age = bound if max_age is None else checks.duration("standard", "max_age", max_age, zero=False)
+    cooldown = None if cooldown is None else checks.duration("standard", "cooldown", cooldown)
     rules: tuple[Checker, ...] = (
         MessageLife(),
         MessageOrder(),
@@ -111,5 +123,9 @@ def standard(*, bound: float = BOUND, max_age: float | None = None, explained: b
         UnexplainedStops(),
         FailureCount(),
         GivenBack(),
+        ErrorsOnce(),
+        RecoveriesTold(),
+        AlertPairs(bound, cooldown),
+        ByHand(),
     )
     return (*rules, Explained(bound)) if explained else rules

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Intensity:
-    """Rule 5: at most ``intensity`` restarts within ``period`` seconds, both ends included; the next one escalates."""
+    """Rule 5: at most ``intensity`` restarts within ``period`` seconds, both ends included; the next one escalates.
+
+    Restarts of a child that follows the settings (`Child.connection`) do not count: it has a budget of its own.
+    """
 
     name = "intensity"
     kinds = LIFE | {"child_restarting", "supervisor_gave_up"}
@@ -50,7 +53,7 @@ class Intensity:
     def _count(self, record: Record) -> Iterable[Violation]:
         above = parent_of(record.path)
         spec = self._tree.spec(above)
-        if "intensity" not in spec:
+        if "intensity" not in spec or self._tree.spec(record.path).get("is_reconnecting"):
             return NOTHING
         window = self._window(above, record)
         window.append(record)

@@ -112,7 +112,11 @@ def _next(planned: Record) -> int:
 def _bounds(fields: dict[str, Any], attempt: int, previous: float) -> tuple[float, float]:
     """Return the shortest and the longest wait after *attempt*, in seconds."""
     floor = fields.get("retry_after", 0.0)
-    least, longest = _backoff(fields.get("backoff"), attempt, previous)
+    backoff, stretch = fields.get("backoff"), fields.get("stretch", 1.0)
+    least, longest = _backoff(backoff, attempt, previous)
+    if stretch > 1:  # retries of its kind keep failing; the cap of the backoff holds
+        cap = inf if backoff is None else backoff.get("maximum") or inf
+        least, longest = min(least * stretch, cap), min(longest * stretch, cap)
     return max(least, floor), max(longest, floor)
 
 

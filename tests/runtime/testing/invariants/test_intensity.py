@@ -36,6 +36,13 @@ def test_restarts_of_all_children_are_summed() -> None:
     assert len(story.found(Intensity())) == 1
 
 
+def test_restarts_of_a_connection_that_follows_the_settings_do_not_count() -> None:
+    story = Story().bot("b", intensity=1).worker("/bot/a", is_reconnecting=True)
+    story.retry("/bot/a").retry("/bot/a").retry("/bot/a").retry("/bot/b")
+
+    assert story.found(Intensity()) == []
+
+
 def test_giving_up_with_the_budget_spent_is_right() -> None:
     assert restarts(0.0, 1.0).at(2.0).add("supervisor_gave_up", "/bot", reason="", restarts=2).found(Intensity()) == []
 

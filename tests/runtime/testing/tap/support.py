@@ -29,7 +29,9 @@ class Book:
     entries: list[Entry] = attrs.field(factory=list[Entry])
 
     def record(self, kind: str, path: str = "", incarnation: int = 0, **fields: Any) -> None:
-        """Add one."""
+        """Add one, unless it is about the runtime's own actors."""
+        if path == "/system" or path.startswith("/system/"):
+            return
         self.entries.append(Entry(kind, path, incarnation, fields))
 
     def of(self, *kinds: str) -> list[Entry]:

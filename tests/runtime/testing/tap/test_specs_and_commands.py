@@ -47,6 +47,7 @@ async def test_every_child_has_a_spec_record(autojump_clock: MockClock, messages
         "start_timeout": 30.0,
         "capacity": 7,
         "overflow": "drop_oldest",
+        "is_reconnecting": False,
     }
 
 
@@ -134,7 +135,7 @@ async def test_with_specs_alone_messages_are_not_touched(autojump_clock: MockClo
 
     assert kinds[1:3] == [Cell, Dispatcher]
     assert kinds[4] is Context
-    assert {entry.kind for entry in book.entries} == {"spec"}
+    assert {entry.kind for entry in book.entries} == {"spec", "errors_begin", "errors_end"}
 
 
 async def test_nothing_is_recorded_after_the_end(autojump_clock: MockClock) -> None:
