@@ -1,19 +1,24 @@
-"""Print what the pages show of the code itself: the machines' tables as state diagrams, and the table of events.
+"""Print what the pages show of the code itself: state diagrams, the table of events, what an example prints.
 
 ``python docs/diagrams.py`` prints every part, ``--write`` puts each between its marks in the pages that have them.
 """  # noqa: INP001 - a script, not a package
 
+import io
 import re
+import runpy
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
 import msgspec
 
-from duenna import connection_events, events, guard_events
+from duenna import connection_events, error_events, events, guard_events
 from duenna.machines import breaker, lifecycle, link
+from duenna.records import events as records_events
+from duenna.recovery import events as recovery_events
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -60,8 +65,8 @@ def breaker_states() -> str:
 
 
 def event_kinds() -> Iterator[type[events.Event]]:
-    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of connections and guards."""
-    for module in events, connection_events, guard_events:
+    """Yield the runtime's events: those of ``duenna.events`` in its order, then those of its parts."""
+    for module in events, connection_events, guard_events, error_events, recovery_events, records_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:
                 yield kind
@@ -86,7 +91,21 @@ def _type(hint: object) -> str:
     return text.replace("|", "\\|")
 
 
-PARTS = {"child": child, "connection": connection_link, "breaker": breaker_states, "events": event_table}
+def error_handling() -> str:
+    """Return what ``examples/error_handling.py`` prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        runpy.run_path(str(Path(__file__).parent.parent / "examples" / "error_handling.py"), run_name="__main__")
+    return f"```text\n{printed.getvalue()}```"
+
+
+PARTS = {
+    "child": child,
+    "connection": connection_link,
+    "breaker": breaker_states,
+    "events": event_table,
+    "error_handling": error_handling,
+}
 
 
 def filled(page: str) -> str:

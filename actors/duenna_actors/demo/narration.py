@@ -1,4 +1,4 @@
-"""Which events are told, and how: one event, one line. Pure."""
+"""What is told, and how: an incident is one line, and so is an event that belongs to none. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from duenna.connection import ConnectionChanged, ConnectionState
+from duenna.error_events import ErrorClassified, HealthChanged, RecoveryAttempted
 from duenna.events import (
     ChildExited,
+    ChildParked,
     ChildRestarting,
     ChildStarted,
     DeadLetter,
@@ -23,6 +25,7 @@ from duenna_actors.demo.events import FaultEnded, FaultInjected
 from duenna_actors.feed import SubscriptionChanged
 
 if TYPE_CHECKING:
+    from duenna.incidents import Chain
     from duenna_actors.demo.report import Statistics
 
 FAULT = "FAULT"
@@ -35,7 +38,20 @@ END = "<<< "
 """Marks its end."""
 
 _MOST = 90
-_TOLD_OTHERWISE = (ChildExited, MessageDropped, DeadLetter, SubscriptionChanged)
+_MOST_OF_AN_ERROR = 72
+_TOLD_OTHERWISE = (
+    ChildExited,
+    ChildParked,
+    ChildRestarting,
+    ChildStarted,
+    DeadLetter,
+    ErrorClassified,
+    ErrorReported,
+    HealthChanged,
+    MessageDropped,
+    RecoveryAttempted,
+    SubscriptionChanged,
+)
 _LEVELS = frozenset({"INFO", "WARNING", "ERROR", "CRITICAL"})
 
 
@@ -55,8 +71,8 @@ class Line:
 def narrate(event: Event, before: Statistics) -> Line | None:
     """Return the line of *event*; None for what another line tells already.
 
-    A crash is told once, when its restart is decided, a failing check once, when it degrades
-    its connection, and a connection's coming back with the time that it was away.
+    What belongs to an error is told by the line of its incident, when that is over; the
+    picture of the tree shows meanwhile what does not work.
 
     Args:
         event: What happened.
@@ -64,29 +80,15 @@ def narrate(event: Event, before: Statistics) -> Line | None:
     """
     if isinstance(event, FaultInjected | FaultEnded):
         return Line(FAULT, (BEGIN if isinstance(event, FaultInjected) else END) + event.text())
-    if isinstance(event, _TOLD_OTHERWISE):
-        return None
-    return _of_a_child(event, before) or _of_the_runtime(event)
-
-
-def _of_a_child(event: Event, before: Statistics) -> Line | None:
-    match event:
-        case ConnectionChanged():
-            return _connection(event, before)
-        case ChildRestarting():
-            return _restart(event, before)
-        case ChildStarted(incarnation=incarnation) if incarnation > 1:
-            return Line("INFO", f"restarted, incarnation {incarnation}")
-        case ErrorReported(details=details, error=error) if details.get("hook") != "check":
-            return Line("WARNING", f"reported {brief(error)}")
-        case _:
-            return None
+    if isinstance(event, ConnectionChanged):
+        record = before.connections.get(event.path)
+        is_first = event.state is ConnectionState.OPERATIONAL and (record is None or record.up == 0.0)
+        return Line("INFO", "operational") if is_first else None
+    return None if isinstance(event, _TOLD_OTHERWISE) else _of_the_runtime(event)
 
 
 def _of_the_runtime(event: Event) -> Line | None:
     match event:
-        case ConnectionChanged() | ChildStarted() | ErrorReported():
-            return None
         case LoopBlocked():
             return Line(event.level, event.text().partition("\n")[0])
         case RuntimeStarted():
@@ -97,32 +99,12 @@ def _of_the_runtime(event: Event) -> Line | None:
             return Line(event.level, event.text()) if event.level in _LEVELS else None
 
 
+def conclude(incident: Chain) -> Line:
+    """Return the line of an incident: error, verdict, action, outcome, time to recover."""
+    return Line(incident.level, incident.text(_MOST_OF_AN_ERROR))
+
+
 def brief(error: str, most: int = _MOST) -> str:
     """Return *error* without the causes behind it, cut to *most* characters."""
     text = error.partition(" <- ")[0]
     return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _restart(event: ChildRestarting, before: Statistics) -> Line:
-    record = before.connections.get(event.path)
-    if record is None:
-        return Line("WARNING", f"crashed: {brief(event.reason)}; restart in {event.delay:.1f} s")
-    if record.has_been_up:
-        return Line("WARNING", f"lost: {brief(event.reason)}; restart in {event.delay:.1f} s")
-    return Line("WARNING", f"not back: {brief(event.reason)}; next try in {event.delay:.1f} s")
-
-
-def _connection(event: ConnectionChanged, before: Statistics) -> Line | None:
-    match event.state:
-        case ConnectionState.OPERATIONAL:
-            record = before.connections.get(event.path)
-            if record is None or record.up == 0.0:
-                return Line("INFO", "operational")
-            away = event.time - record.down_since if record.down_since is not None else 0.0
-            return Line("INFO", f"operational again after {away:.1f} s")
-        case ConnectionState.DEGRADED:
-            return Line("WARNING", f"degraded: {brief(event.why)}")
-        case ConnectionState.RECOVERING:
-            return Line("WARNING", f"to be recovered: {event.why}")
-        case _:
-            return None

@@ -11,9 +11,10 @@ from loguru import logger
 from duenna import Actor, Child, ChildExited, ChildParked, ChildRestarting, ChildStarted, Mailbox
 from duenna.connection import ConnectionChanged
 from duenna.events import RuntimeStarted, RuntimeStopping
+from duenna.incidents import incident_log
 from duenna_actors.binance import AggTrade
 from duenna_actors.demo.events import MessagesCounted
-from duenna_actors.demo.narration import narrate
+from duenna_actors.demo.narration import conclude, narrate
 from duenna_actors.demo.picture import outline, picture
 from duenna_actors.demo.report import Statistics
 from duenna_actors.demo.screen import Screen
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from duenna import Context
     from duenna.connection import ConnectionState
     from duenna.events import Event
+    from duenna.incidents import Chain
 
 SETTLE = 0.3
 """Seconds from a change to its picture: what happens together is drawn together."""
@@ -49,7 +51,7 @@ class Show:
 
     def before(self) -> list[Child]:
         """Return the children that must be there before anything else happens."""
-        return [Child("narrator", self.narrate, ready="manual")]
+        return [Child("narrator", self.narrate, ready="manual"), incident_log(self._conclude, settle=SETTLE)]
 
     def after(self) -> list[Child]:
         """Return the children that need the others."""
@@ -105,6 +107,13 @@ class Show:
             bound = logger.bind(path=event.path, at=event.time - (self._began or 0.0))
             bound.log(line.level, "{}", line.text)
         self.statistics.apply(event)
+
+    def _conclude(self, incident: Chain) -> None:
+        """Tell an incident that is over, or was not when the stop began; what fails because of the stop is none."""
+        if self.screen is None or (self.statistics.is_stopping and incident.began >= self.statistics.now):
+            return
+        line = conclude(incident)
+        logger.bind(path=incident.path, incident=True).log(line.level, "{}", line.text)
 
     def _states(self) -> dict[str, ConnectionState]:
         return {path: record.state for path, record in self.statistics.connections.items()}

@@ -95,7 +95,7 @@ class Screen:
         extra = record["extra"]
         extra.setdefault("at", self.now())
         extra.setdefault("path", "/")
-        extra["line"] = brief(record["message"], _WIDEST)
+        extra["line"] = record["message"] if "incident" in extra else brief(record["message"], _WIDEST)
         text = "<level>{extra[line]}</level>" if record["level"].name == FAULT else "{extra[line]}"
         return f"{_HEAD}{text}\n{{exception}}"
 

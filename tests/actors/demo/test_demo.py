@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -59,25 +60,32 @@ def test_faults_are_seen_and_survived() -> None:
     order = [
         "every child has started",
         ">>> 1 websocket closed with code 1006",
-        "lost: FeedClosedError",
-        "restarted, incarnation 2",
-        "operational again after",
+        "○ backoff",
+        " -> NETWORK/MEDIUM transient -> network_retry -> ok after ",
         ">>> mute symbol: no data of ETHUSDT",
-        "degraded: StaleFeedError",
+        "◐ degraded",
         "<<< over: mute symbol",
-        "operational again after",
+        "StaleFeedError: ",
+        " -> ok by itself after ",
         "longest outage",
     ]
     place = 0
     for text in order:
         place = out.index(text, place)
+    chains = [line for line in out.splitlines() if "FeedClosedError" in line and " -> " in line]
+    assert len(chains) == 1  # one incident, one line: error, verdict, action, outcome, time to recover
+    assert re.fullmatch(
+        r" *\d+\.\d  INFO     /bot/feeds/(btc|eth)usdt    FeedClosedError: websocket closed by the far end: code 1006"
+        r" -> NETWORK/MEDIUM transient -> network_retry -> ok after \d+\.\d s",
+        chains[0],
+    )
 
 
 def test_an_interrupt_is_an_orderly_stop() -> None:
     process = demo("--seconds", "60")
     assert process.stdout is not None
     for line in process.stdout:
-        if "lost: " in line:
+        if ">>> " in line:
             break
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
