@@ -7,6 +7,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+from duenna import secrets
 from duenna_actors._driver import FORGET_AFTER_DAYS, TABLE, Written
 from duenna_actors._extras import need
 from duenna_actors.database_messages import DatabaseLostError, Rows, StatementError, TableGoneError
@@ -43,9 +44,17 @@ class PostgresDriver:
     def __init__(self, dsn: str, *, connect_timeout: float = 10.0) -> None:
         self._psycopg: Any = need("psycopg", what="DatabaseConnection to PostgreSQL", extra="postgres")
         self._dsn = dsn
+        self._hide_password()
         self._connect_timeout = max(2, round(connect_timeout))  # libpq takes whole seconds, and 1 for 2
         self._connection: psycopg.Connection[Any] | None = None
         self._closed = 0
+
+    def _hide_password(self) -> None:
+        """Keep the password out of all text; a DSN that cannot be read is refused when it is used."""
+        with contextlib.suppress(self._psycopg.Error):
+            password = self._psycopg.conninfo.conninfo_to_dict(self._dsn).get("password")
+            if password:
+                secrets.register(str(password))
 
     def open(self) -> None:
         """Connect."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 import trio
 
+from duenna import secrets
 from duenna.connection import Connection, ConnectionLostError
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._extras import need
@@ -99,7 +100,8 @@ class ApiConnection(Connection):
 
         Args:
             base_url: Such as `https://fapi.binance.com`.
-            headers: Sent with every request.
+            headers: Sent with every request. Those whose names are of secrets, such as
+                `Authorization`, are hidden in all text from now on, by their values.
             timeout: Seconds for one whole request, unless the request says otherwise.
             check_path: What the checks ask for.
             max_in_flight: Requests under way at the same time, at least 1.
@@ -121,6 +123,9 @@ class ApiConnection(Connection):
             message = f"timeout must be > 0 seconds, got {timeout}"
             raise ValueError(message)
         need("httpx2", what="ApiConnection", extra="http")
+        for name, value in (headers or {}).items():
+            if secrets.is_secret_name(name):
+                secrets.register(value.rpartition(" ")[2])  # of "Bearer x", x
         self._origin = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
         self._check = ApiRequest(path=check_path, type=bytes)
         self._slots = trio.CapacityLimiter(max_in_flight)

@@ -1,6 +1,7 @@
 """How a request fails: by the path to the server, by its answer, or by what the answer holds."""
 
 from duenna.errors import DuennaError
+from duenna.secrets import redact
 
 _EXCERPT = 200
 
@@ -66,5 +67,5 @@ class ApiDataError(ApiError):
 
 
 def excerpt(body: bytes) -> str:
-    """Return the beginning of *body* as one line of text."""
-    return " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())[:_EXCERPT]
+    """Return the beginning of *body* as one line of text, without secrets: an exchange may repeat what it was sent."""
+    return redact(" ".join(body[: 4 * _EXCERPT].decode(errors="replace").split()))[:_EXCERPT]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import trio
 
+from duenna import secrets
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._http import ApiRequest
 from duenna_actors.api import ApiConnection
@@ -66,6 +67,7 @@ class BinanceApi(ApiConnection):
         self._clock = ExchangeClock(wall_time) if clock is None else clock
         # The end of a ban is a time of the exchange's.
         super().__init__(base_url, headers=headers | options.pop("headers", {}), wall_time=self._clock, **options)
+        secrets.register(api_secret)
         self._secret = api_secret.encode()
         self._receive_window = receive_window
         self._now = wall_time

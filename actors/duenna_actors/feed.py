@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from duenna import secrets
 from duenna.connection import Connection, ConnectionLostError
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._feed_clock import EventClock
@@ -128,7 +129,7 @@ class WebSocketFeed(Connection):
             disconnect_timeout: Seconds for the closing handshake.
             queue: Messages that may lie between the websocket and the reader.
             max_message: Bytes that a message may have.
-            headers: Sent with the upgrade.
+            headers: Sent with the upgrade. Those whose names are of secrets are hidden in all text.
             wall_time: Gives the date, for the age of events.
 
         Raises:
@@ -146,6 +147,9 @@ class WebSocketFeed(Connection):
         if len(set(keys)) < len(keys):
             message = f"subscriptions must differ, got {keys}"
             raise ValueError(message)
+        for name, value in (headers or {}).items():
+            if secrets.is_secret_name(name):
+                secrets.register(value.rpartition(" ")[2])  # of "Bearer x", x
         patience = max((each.first_data_within for each in initial if isfinite(each.first_data_within)), default=10.0)
         self._initial = initial
         self._to = to

@@ -138,10 +138,22 @@ async def test_a_request_in_flight_at_the_stop_fails_and_says_why() -> None:
         await running.runtime.stop_child("/bot/api")
 
 
-@pytest.mark.parametrize("status", [500, 503, 401, 403, 418, 429])
+@pytest.mark.parametrize("status", [500, 503, 418, 429])
 async def test_a_server_that_will_not_answer_is_not_operational(status: int) -> None:
     async with api_bot(http("", status), http("{}")) as (running, _):
         await running.seen.becomes("cooldown")
+        await running.seen.becomes("operational")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_server_that_does_not_know_us_waits_for_a_hand(status: int) -> None:
+    """To ask again with the same key, from the same place, is of no use."""
+    async with api_bot(http("", status), http("{}")) as (running, server):
+        await running.seen.becomes("failed")
+        assert len(server.requests) == 1
+
+        await running.runtime.restart_child("/bot/api")
+
         await running.seen.becomes("operational")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from duenna import Child, ChildExited, ChildRestarting, ErrorReported, Mailbox, MessageDropped
+from duenna import Child, ChildExited, ChildParked, ChildRestarting, ErrorReported, Mailbox, MessageDropped
 from duenna_actors.binance import AggTrade
 from duenna_actors.feed import (
     WebSocketFeed,
@@ -33,13 +33,12 @@ from .market import BTC, ETH, market
     ("fault", "why", "floor"),
     [
         (UpgradeRefused(status=429, retry_after=7.0), "upgrade refused with status 429", 7.0),
-        (UpgradeRefused(status=403, is_html=True), "upgrade refused with status 403: <", 0.0),
         (UpgradeRefused(status=200, is_html=True), "upgrade refused with status 200: <", 0.0),
         (UpgradeDropped(), "the far end closed the connection during the upgrade", 0.0),
         (ConnectionsRefused(), "OSError: all attempts to connect to 127.0.0.1:", 0.0),
         (ConnectionsReset(), "the far end closed the connection during the upgrade", 0.0),
     ],
-    ids=["429", "403", "200", "dropped", "refused", "reset"],
+    ids=["429", "200", "dropped", "refused", "reset"],
 )
 async def test_a_handshake_that_fails_says_how_and_comes_again(fault: Fault, why: str, floor: float) -> None:
     async with market() as here:
@@ -52,6 +51,21 @@ async def test_a_handshake_that_fails_says_how_and_comes_again(fault: Fault, why
         here.sandbox.faults.clear(injected)
         if floor:
             await here.bot.runtime.restart_child("/bot/feed")
+
+        await here.inbox.next(AggTrade)
+
+
+async def test_a_handshake_that_is_forbidden_waits_for_a_hand() -> None:
+    """Who or where one is does not change by trying again."""
+    async with market() as here:
+        injected = here.inject(UpgradeRefused(status=403, is_html=True))
+        await here.start(BTC)
+
+        parked = await here.seen.next(ChildParked)
+        assert parked.reason.startswith("FeedHandshakeError: upgrade refused with status 403: <")
+        assert parked.unpark_after is None
+        here.sandbox.faults.clear(injected)
+        await here.bot.runtime.restart_child("/bot/feed")
 
         await here.inbox.next(AggTrade)
 

@@ -73,7 +73,7 @@ class BinanceClient(GatedApi, Requests):
 
     kind: ClassVar[str] = "binance"
 
-    max_check_failures: int = 12
+    max_check_failures: int | None = 11
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import trio
 
+from duenna import secrets
 from duenna.connection import ConnectionLostError
 from duenna.machines import checks
 from duenna.machines.hints import retry_after
@@ -143,8 +144,12 @@ class BinanceUserStream(WebSocketFeed):
         self._keys = listen_keys_of(source, self._api_timeout)
         self._renewed_at, self._renewed_wall = context.now(), self._wall_time()
         self._newest = -inf
+        if self._key:
+            secrets.unregister(self._key)
         self._key = await self._keys("POST")
-        if not self._key:
+        if self._key:
+            secrets.register(self._key)
+        else:
             raise ConnectionLostError("the exchange gave no listen key")
         self._options = attrs.evolve(self._options, url=f"{self._base}/{self._key}")
         await super().connect()
