@@ -12,10 +12,18 @@ PACKAGES = [
     "duenna",
     "duenna.faults",
     "duenna.guards",
+    "duenna.handlers",
+    "duenna.health",
+    "duenna.records",
+    "duenna.recovery",
+    "duenna.secrets",
+    "duenna.settings",
     "duenna.testing",
     "duenna.testing.invariants",
     "duenna_actors",
+    "duenna_actors.alerts",
     "duenna_actors.binance",
+    "duenna_actors.monitors",
 ]
 
 
