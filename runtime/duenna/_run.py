@@ -61,7 +61,7 @@ def run(  # the options of open_runtime, and the clock
         log_level: Least level of the events that loguru gets; None: none.
         watchdog: Seconds after which a blocked event loop is reported; None: never.
         settings: How errors are handled, or where that is read from, at once and at every
-            SIGHUP; None: the defaults.
+            SIGHUP; None: the environment, and the defaults for what it does not say.
         directory: Where the error log and the recovery log go; None: nothing is written.
         rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
         recovery_actions: Actions of the bot's own, beside the built-in ones.
@@ -81,7 +81,7 @@ def run(  # the options of open_runtime, and the clock
         system=tuple(system),
         seed=seed,
         log_level=log_level,
-        settings=settings,
+        settings=SettingsSource() if settings is None else settings,
         directory=directory,
         rules=tuple(rules),
         recovery_actions=tuple(recovery_actions),

@@ -35,7 +35,7 @@ _CLOSED = BreakerState.CLOSED
 _NO_FAILURES = (RejectedError, StopIteration, StopAsyncIteration)
 
 
-@attrs.define(eq=False, weakref_slot=True)
+@attrs.define(eq=False, repr=False, weakref_slot=True)
 class Dependency:
     """What all guards of one name share. Thread-safe.
 
@@ -87,6 +87,10 @@ class Dependency:
         self._watch()
 
     # -- looking ---------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        """Return the name and the state of the breaker: all else is large, or may hold what was said to the far end."""
+        return f"<dependency {self.name!r}: {self.state}>"
 
     @property
     def state(self) -> BreakerState:

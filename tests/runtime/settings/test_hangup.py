@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOT = """
-from duenna.settings import SettingsSource
+from duenna.settings import Settings, SettingsSource
 from duenna.error_events import SettingsChanged, SettingsRejected
 
 class Watcher(Actor):
@@ -60,7 +60,7 @@ def test_sighup_has_the_settings_read_again_and_restarts_nobody(tmp_path: Path) 
 @pytest.mark.slow
 def test_sighup_without_a_source_is_logged_and_nothing_else() -> None:
     """A terminal that is closed does not end the bot."""
-    with Program(f"{BOT}\ntell_report(duenna.run(tree))") as bot:
+    with Program(f"{BOT}\ntell_report(duenna.run(tree, settings=Settings()))") as bot:
         bot.wait_for("watching")
         bot.send(signal.SIGHUP)
         line = bot.wait_for("SIGHUP")
@@ -71,6 +71,26 @@ def test_sighup_without_a_source_is_logged_and_nothing_else() -> None:
     assert "settings cannot be read again: the runtime was given Settings, not a SettingsSource" in line
     assert bot.said("report SIGTERM")
     assert status == 0
+
+
+@pytest.mark.slow
+def test_run_without_settings_honours_the_environment() -> None:
+    """A name that is documented has its effect without a line of code; a wrong value is said before anything starts."""
+    variables = 'os.environ["ERROR_RECOVERY_MAX_RETRIES"] = "{}"'
+    watching = "tree = Supervisor('bot', [Child('a', asked)])\ntell_report(duenna.run(tree))"
+    asked = """
+async def asked(context):
+    say("retries", context.runtime.settings.error_handling.max_retries)
+    await context.runtime.stop()
+"""
+    with Program(f"{variables.format(9)}\n{asked}\n{watching}") as bot:
+        told = bot.wait_for("retries")
+        status = bot.end()
+    with Program(f"{variables.format(-9)}\n{asked}\n{watching}") as bot:
+        refused = bot.wait_for("SettingsError: ")
+
+    assert (told, status) == ("retries 9", 0)
+    assert "environment: ERROR_RECOVERY_MAX_RETRIES must be a whole number of at least 0, got '-9'" in refused
 
 
 @pytest.mark.slow
