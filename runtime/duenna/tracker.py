@@ -14,6 +14,7 @@ import attrs
 import msgspec
 import trio
 
+from duenna._off_loop import off_the_loop
 from duenna.error_events import ErrorClassified
 from duenna.errors import DuennaError
 from duenna.machines import checks
@@ -22,7 +23,6 @@ from duenna.machines.error_tracker import SPAN, Counts, ErrorTally, Trend
 from duenna.records.dates import timestamp
 from duenna.records.error_log import ErrorRecord, record_of, service_of, type_of
 from duenna.records.files import replace
-from duenna.records.threads import off_the_loop
 from duenna.wallclock import WallTime, wall_time
 
 KEPT: Final = 1000

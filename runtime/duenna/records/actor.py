@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import attrs
 import trio
 
+from duenna._off_loop import is_virtual, off_the_loop
 from duenna.actor import Actor
 from duenna.machines.backoff import Backoff
 from duenna.records.dates import until_midnight
 from duenna.records.events import RecordsFailed, RecordsResumed
 from duenna.records.retention import sweep
-from duenna.records.threads import is_virtual, off_the_loop
 from duenna.records.writer import BATCH_LINES
 
 if TYPE_CHECKING:

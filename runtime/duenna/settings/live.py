@@ -5,6 +5,7 @@ from collections.abc import Callable
 import trio
 from loguru import logger
 
+from duenna._off_loop import off_the_loop
 from duenna.error_events import SettingsChanged, SettingsRejected
 from duenna.events import Event
 from duenna.secrets import redact
@@ -80,7 +81,7 @@ class LiveSettings:
             raise RuntimeError(message)
         async with self._lock:
             try:
-                settings = await _off_the_loop(self.source.load)
+                settings = await off_the_loop(self.source.load)
             except Exception as error:
                 self._reject(error)
                 raise
@@ -131,12 +132,6 @@ class LiveSettings:
 
     def _reject(self, error: Exception) -> None:
         self._post(SettingsRejected(time=self._now(), path="/", error=str(error)))
-
-
-async def _off_the_loop(load: Callable[[], Settings]) -> Settings:
-    if type(trio.lowlevel.current_clock()).__name__ != "SystemClock":
-        return load()
-    return await trio.to_thread.run_sync(load, abandon_on_cancel=True)
 
 
 def _go_back(follower: Follower, settings: Settings, before: Settings) -> None:
