@@ -49,9 +49,10 @@ class Scope:
         """End, and let go of the errors that passed through."""
         self.is_open = False
         self.seen.clear()
-        if _CURRENT.get() is self:  # it may end in another context than it began in: that of a generator's finalizer
+        if _CURRENT.get() is self:
             _CURRENT.set(self.parent)
-        self.parent = None
+            self.parent = None
+        # else it ends in another context than it began in, as that of a generator's finalizer: `current` passes it over
 
     def note(self, error: BaseException) -> None:
         """Remember that *error* was reported inside, here and further out; the last 8 are remembered."""
@@ -76,7 +77,10 @@ _CURRENT: ContextVar[Scope | None] = ContextVar("duenna_scope", default=None)
 
 def current() -> Scope | None:
     """Return the innermost operation that is under way here."""
-    return _CURRENT.get()
+    scope = _CURRENT.get()
+    while scope is not None and not scope.is_open:
+        scope = scope.parent
+    return scope
 
 
 Surroundings = tuple[str, str, dict[str, Any]]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from duenna._classifier import classifier_child
 from duenna.health import HealthMonitor, health_child
 from duenna.machines.classifier import Classifier
+from duenna.machines.rule_table import STANDARD
 from duenna.machines.rules import Rule, rules_from
 from duenna.machines.standard import standard_classifier
 from duenna.records import Records
 from duenna.recovery import RecoveryAction, recovery_actor, recovery_of
-from duenna.settings import Settings
+from duenna.secrets import redact
+from duenna.settings import Problem, Settings, SettingsError
 from duenna.spec import Child, Supervisor
 from duenna.tracker import ErrorTracker
 
@@ -44,12 +46,15 @@ class System:
         """Make the parts of *runtime*; they follow its settings.
 
         Raises:
-            SettingsError: The settings name an action that is not there, or hold a wrong rule.
+            SettingsError: The settings disable a rule that is not there.
             TypeError: A rule or an action is none, or *directory* no path.
-            ValueError: Two rules or two actions have one name.
+            ValueError: Two rules or two actions have one name, a rule disables what is not there, or
+                the settings name an action that is not there.
         """
         settings = runtime.settings
-        self._rules = tuple(rules)
+        given = tuple(rules)
+        self._own = Classifier(given) if given else standard_classifier()
+        self._known = {rule.name for rule in (*given, *STANDARD)}
         self.classifier = self._classifier(settings)
         self.errors = ErrorTracker(now=runtime.now)
         self.records = None
@@ -72,10 +77,23 @@ class System:
         )
 
     def _classifier(self, settings: Settings) -> Classifier:
-        """Return the one with the rules of *settings*; these come before those of the program, and may replace them."""
-        given = rules_from(settings.classifier.rules)
-        own = Classifier(self._rules) if self._rules else standard_classifier()
-        return Classifier(given, table=own.rules) if given else own
+        """Return the one with the rules of *settings*.
+
+        These come before those of the program and the built-in ones, and may replace or disable them.
+
+        Raises:
+            SettingsError: They disable a rule that none of these is.
+        """
+        table = self._own.rules
+        gone = self._known.difference(rule.name for rule in table)  # by the program; disabled again is no fault
+        given = [rule for rule in rules_from(settings.classifier.rules) if rule.enabled or rule.name not in gone]
+        if not given:
+            return self._own
+        try:
+            return Classifier(given, table=table)
+        except ValueError as error:
+            why = f"has a wrong rule: {error}"
+            raise SettingsError([Problem(source="settings", key="classifier.rules", why=redact(why))]) from error
 
     def _changed(self, before: Settings, now: Settings) -> None:
         """Follow the settings; what may be refused comes before what changes something."""

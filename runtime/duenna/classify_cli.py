@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 
 _DONE, _MISUSED = 0, 2
 _MOST_COMPLAINTS = 100
+_STATUSES = (100, 599)
+_OF_A_TEXT = ("all", "cause", "origin", "status", "code", "sqlstate", "errno", "close_code", "retry_after")
 _LONGEST_LINE = 64 * 1024 * 1024
 _DESCRIPTION = (
     "Say what an error means, and which rule says so. Give its text, such as 'httpx.ReadTimeout: timed out', or a file "
-    "of records, one JSON object a line (FILE.jsonl, or - for the standard input). A line that is no record is told on "
-    "the standard error with its number, the others are classified all the same. Exit status: 0 all well, 2 a line or "
-    "an argument was wrong."
+    "of records, one JSON object a line (FILE.jsonl, or - for the standard input); what is known of an error besides "
+    "its text, such as --status, is for a text only. A line that is no record is told on the standard error with its "
+    "number, the others are classified all the same. Exit status: 0 all well, 2 a line or an argument was wrong."
 )
 
 
@@ -42,11 +45,9 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("--json", action="store_true", help="write one verdict a line as JSON; ERROR is a file then")
     parser.add_argument("--rules", metavar="FILE", help="rules of your own before the built-in ones: YAML or JSON")
     parser.add_argument("--all", action="store_true", help="show the rules that did not match, too, and why not")
-    parser.add_argument("--cause", metavar="ERROR", action="append", default=[], help="its cause; may be given again")
-    parser.add_argument(
-        "--origin", default="", help="what raised it: rest, order, ws_feed, database, strategy, config, runtime"
-    )
-    parser.add_argument("--status", type=_whole, metavar="N", help="HTTP status")
+    parser.add_argument("--cause", metavar="ERROR", action="append", help="its cause; may be given again")
+    parser.add_argument("--origin", help="what raised it: rest, order, ws_feed, database, strategy, config, runtime")
+    parser.add_argument("--status", type=_status, metavar="N", help="HTTP status, 100 to 599")
     parser.add_argument("--code", help="the far end's own code")
     parser.add_argument("--sqlstate", help="SQLSTATE of a database error")
     parser.add_argument("--errno", type=_whole, metavar="N", help="the system's error number")
@@ -61,7 +62,8 @@ def _classify(arguments: argparse.Namespace) -> int:
         _write_anything(as_json=arguments.json)
         name: str = arguments.error
         status = _DONE
-        if arguments.json or name == "-" or name.endswith(".jsonl"):
+        if arguments.json or name == "-" or (name.endswith(".jsonl") and not _is_text(name)):
+            _refuse_what_is_of_a_text(arguments)
             status = _file(classifier, name, as_json=arguments.json)
         else:
             _explain(classifier.explain(_facts(arguments)), everything=arguments.all)
@@ -73,6 +75,26 @@ def _classify(arguments: argparse.Namespace) -> int:
         print(f"duenna classify: {exc}", file=sys.stderr)
         return _MISUSED
     return status
+
+
+def _is_text(name: str) -> bool:
+    """Return whether *name*, which ends as a file's does, is an error's text: no file has it, and it looks like one."""
+    if os.path.lexists(name):
+        return False
+    if ": " in name:
+        return True
+    is_path = PurePath(name).is_absolute() or name.startswith((".", "~"))  # also with a space in it, or a drive
+    return not is_path and (":" in name or any(map(str.isspace, name)))
+
+
+def _refuse_what_is_of_a_text(arguments: argparse.Namespace) -> None:
+    given = [
+        name for name in _OF_A_TEXT if getattr(arguments, name) is not None and getattr(arguments, name) is not False
+    ]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        message = f"{options} must be given with an error's text alone, got the file of records {arguments.error!r}"
+        raise ValueError(message)
 
 
 def _write_anything(*, as_json: bool) -> None:
@@ -92,7 +114,7 @@ def _facts(arguments: argparse.Namespace) -> Facts:
         close_code=arguments.close_code,
         retry_after=arguments.retry_after,
     )
-    return Facts(links=(first, *map(parse_link, arguments.cause)), origin=arguments.origin)
+    return Facts(links=(first, *map(parse_link, arguments.cause or ())), origin=arguments.origin or "")
 
 
 def _file(classifier: Classifier, name: str, *, as_json: bool) -> int:
@@ -224,6 +246,15 @@ def _whole(text: str) -> int:
     except ValueError:
         message = f"a whole number is needed, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def _status(text: str) -> int:
+    number = _whole(text)
+    least, most = _STATUSES
+    if not least <= number <= most:
+        message = f"a whole number from {least} to {most} is needed, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def _seconds(text: str) -> float:

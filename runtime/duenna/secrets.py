@@ -86,13 +86,14 @@ def register(value: str | bytes) -> None:
 
     Args:
         value: A key, a password... Shorter than 6 characters it is passed over, as it would
-            occur by chance: an empty one is thus no error.
+            occur by chance: an empty one is thus no error. So is the very name of a secret,
+            such as `secret` in a test: without the names, the values beside them would show.
 
     Raises:
         TypeError: It is no text.
     """
     text = _text(value)
-    if len(text) >= SHORTEST:
+    if len(text) >= SHORTEST and not (text.replace("_", "").replace("-", "").isalpha() and is_secret_name(text)):
         _registry.add(text)
 
 

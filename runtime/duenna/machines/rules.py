@@ -186,6 +186,18 @@ def rules_from(data: object) -> tuple[Rule, ...]:
     return rules
 
 
+def check_together(rules: Sequence[Rule]) -> None:
+    """Check that *rules* can stand together before a table, whatever is in it.
+
+    Raises:
+        ValueError: There are more than 1,000, or two of them have the same name.
+    """
+    if len(rules) > MOST_RULES:
+        message = f"rules of one's own must be at most {MOST_RULES}, got {len(rules)}"
+        raise ValueError(message)
+    _check_once(rules)
+
+
 def merged(rules: Iterable[Rule], table: Iterable[Rule]) -> tuple[Rule, ...]:
     """Return *rules*, then those of *table* that they do not replace; disabled ones are left out.
 
@@ -194,15 +206,12 @@ def merged(rules: Iterable[Rule], table: Iterable[Rule]) -> tuple[Rule, ...]:
             is disabled is not in *table*.
     """
     own, built_in = tuple(rules), tuple(table)
-    if len(own) > MOST_RULES:
-        message = f"rules of one's own must be at most {MOST_RULES}, got {len(own)}"
-        raise ValueError(message)
-    _check_once(own)
+    check_together(own)
     names = [rule.name for rule in built_in]
     for rule in own:
         if not rule.enabled and rule.name not in names:
-            near = difflib.get_close_matches(rule.name, names, 1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
+            near = difflib.get_close_matches(rule.name, names)
+            hint = f", did you mean {' or '.join(map(repr, near))}?" if near else ""
             message = f"rule {rule.name!r}: enabled is false, but there is no such rule in the table{hint}"
             raise ValueError(message)
     replaced = {rule.name for rule in own}

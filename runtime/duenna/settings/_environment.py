@@ -46,6 +46,21 @@ _DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
+def check_texts(environment: Mapping[str, str]) -> None:
+    """Check that *environment* holds texts alone, by name; no value is shown, for it may be a secret.
+
+    Raises:
+        TypeError: A name or a value is none.
+    """
+    for name, text in environment.items():
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - who is not typed passes anything
+            message = f"SettingsSource: names in env must be texts, got {in_words(name)}"
+            raise TypeError(message)
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            message = f"SettingsSource: env[{in_words(name)}] must be a text, got {type(text).__name__}"
+            raise TypeError(message)
+
+
 def strange(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the variables that have our prefix, but are none of ours."""
     return (name for name in environment if name.upper().startswith(PREFIX) and name not in VARIABLES)

@@ -1,9 +1,12 @@
-"""The user's rules of classification: whether they are any."""
+"""The user's rules of classification: whether they are any.
+
+Whether those that are disabled exist is seen where they are used: the program may have rules of its own.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from duenna.machines.rules import Rule, merged, rule_from
+from duenna.machines.rules import Rule, check_together, rule_from
 
 
 def wrong_rules(rules: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -15,9 +18,7 @@ def wrong_rules(rules: Sequence[dict[str, Any]]) -> Iterator[str]:
         except ValueError as error:
             yield f"has a wrong rule: {error}"
     if len(made) == len(rules) > 0:
-        from duenna.machines.rule_table import STANDARD  # noqa: PLC0415 - a large table, and few have rules of their own
-
         try:
-            merged(made, STANDARD)
+            check_together(made)
         except ValueError as error:
             yield f"has a wrong rule: {error}"

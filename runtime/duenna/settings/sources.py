@@ -11,6 +11,7 @@ from loguru import logger
 
 from duenna.secrets import redact
 from duenna.settings._changes import changes_between
+from duenna.settings._environment import check_texts
 from duenna.settings._files import read_json, read_yaml, require_yaml
 from duenna.settings._validate import Layer, environment_layer, file_layer, settings_of
 from duenna.settings.errors import Problem
@@ -69,6 +70,8 @@ class SettingsSource:
         if self.env is not None and not isinstance(self.env, Mapping):
             message = f"SettingsSource: env must be a mapping of texts, got {type(self.env).__name__}"
             raise TypeError(message)
+        if self.env is not None:
+            check_texts(self.env)
         named = {"yaml": self.yaml, "json": self.json}
         self._paths = {kind: Path(name).absolute() for kind, name in named.items() if name is not None}
         if self.yaml is not None:
@@ -79,7 +82,10 @@ class SettingsSource:
 
         Raises:
             SettingsError: Something is wrong; it has all that is.
+            TypeError: By now, a name or a value in ``env`` is no text.
         """
+        if self.env is not None:
+            check_texts(self.env)
         environment = os.environ if self.env is None else self.env
         layers = [layer for layer in (self._json_layer(), self._yaml_layer()) if layer is not None]
         settings, said = settings_of([*layers, environment_layer(environment)])

@@ -191,13 +191,80 @@ def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "duenna classify: [Errno 2] No such file or directory: '/no/such/file.jsonl'\n"
 
 
-@pytest.mark.parametrize(("option", "value"), [("--status", "x"), ("--retry-after", "soon"), ("--retry-after", "-1")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ValueError: cannot read orders.jsonl",
+        "ValueError:orders.jsonl",
+        "cannot read orders.jsonl",
+        "/data/a.jsonl: renamed to b.jsonl",
+        "x: " + "y" * 5_000 + ".jsonl",
+    ],
+)
+def test_a_text_that_ends_like_a_file_is_explained(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert classify(given) == 0
+    assert "\n\nerror  " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["orders.jsonl", "/no/such folder/e.jsonl", "./no such.jsonl", "~/no such.jsonl"])
+def test_what_looks_like_a_path_is_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert classify(name) == 2
+    assert capsys.readouterr().err == f"duenna classify: [Errno 2] No such file or directory: {name!r}\n"
+
+
+def test_a_file_that_is_called_like_an_error_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ValueError: x y.jsonl"
+    file.write_text('{"id": "a", "exception_type": "MemoryError"}\n')
+
+    assert classify(str(file)) == 0
+    assert capsys.readouterr().out.startswith("a  MEMORY")
+
+
+@pytest.mark.parametrize("option", ["--cause", "--origin", "--status", "--code", "--sqlstate", "--errno"])
+@pytest.mark.parametrize("file", [["e.jsonl"], ["-"], ["e.txt", "--json"]])
+def test_a_file_takes_nothing_that_is_of_a_text(
+    option: str, file: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its records say it themselves; nothing is read."""
+    assert classify(*file, option, "404") == 2
+    assert capsys.readouterr() == (
+        "",
+        f"duenna classify: {option} must be given with an error's text alone, got the file of records {file[0]!r}\n",
+    )
+
+
+def test_all_that_a_file_does_not_take_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also what is 0 or empty."""
+    assert classify("e.jsonl", "--all", "--retry-after", "0", "--origin", "", "--close-code", "1006") == 2
+    assert capsys.readouterr().err.startswith(
+        "duenna classify: --all, --origin, --close-code, --retry-after must be given with an error's text alone, "
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--status", "x"),
+        ("--status", "-1"),
+        ("--status", "99"),
+        ("--status", "600"),
+        ("--status", "9999"),
+        ("--retry-after", "soon"),
+        ("--retry-after", "-1"),
+    ],
+)
 def test_a_wrong_option_is_refused(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         classify("X: y", option, value)
 
     assert caught.value.code == 2
     assert f"got {value!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", ["100", "599"])
+def test_the_first_and_the_last_status_are_taken(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert classify("X: y", "--status", status) == 0
+    assert f"status {status}\n" in capsys.readouterr().out
 
 
 def test_own_rules_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

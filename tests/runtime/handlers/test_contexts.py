@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from duenna._scope import current
 from duenna.handlers import ErrorHandler, default, error_context, record_error
+from duenna.testing import fresh_guards
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    default.reset()
-    yield
-    default.reset()
+    with fresh_guards():  # a name is free again, whoever still holds the guard of the test before
+        default.reset()
+        yield
+        default.reset()
 
 
 def reports() -> list[Any]:
@@ -186,9 +189,29 @@ def test_a_generator_that_is_finished_elsewhere_leaves_no_trace() -> None:
     thread.join()
     del here
 
+    assert current() is None
     with error_context("fetch", "market", swallow=True):
         raise ValueError("bad")
     assert reports()[-1].service == "market"
+
+
+def test_an_operation_that_ended_elsewhere_is_passed_over() -> None:
+    """What is around it still is."""
+
+    def items() -> Generator[int]:
+        with error_context("iterate", "odd"):
+            yield 1
+
+    with error_context("fetch", "market"):
+        here = items()
+        next(here)
+        thread = threading.Thread(target=here.close)
+        thread.start()
+        thread.join()
+        around = current()
+
+    assert around is not None
+    assert around.operation == "fetch"
 
 
 def test_threads_do_not_share_their_surroundings() -> None:

@@ -17,6 +17,7 @@ from duenna.guards import CircuitOpenError
 from duenna.handlers import default, error_context, handle_errors, record_error, with_circuit_breaker
 from duenna.machines.classification import Category, Severity
 from duenna.settings import CircuitBreaker, ErrorHandling, Settings
+from duenna.testing import fresh_guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +47,10 @@ class Far:
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    default.reset()
-    yield
-    default.reset()
+    with fresh_guards():  # a name is free again, whoever still holds the guard of the test before
+        default.reset()
+        yield
+        default.reset()
 
 
 def reports() -> list[Any]:

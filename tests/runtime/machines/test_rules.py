@@ -162,11 +162,13 @@ def test_own_rules_come_first_and_replace_those_of_their_name() -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "hint"), [("aple", ", did you mean 'apple'?"), ("zzz", "")])
+@pytest.mark.parametrize(("name", "hint"), [("aple", ", did you mean 'apple' or 'apply'?"), ("zzz", "")])
 def test_what_is_not_there_cannot_be_disabled(name: str, hint: str) -> None:
     """A rule that was renamed is not silently in force again."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
-        merged((Rule(name=name, enabled=False),), (Rule(name="apple", severity=Severity.LOW),))
+        merged(
+            (Rule(name=name, enabled=False),), [Rule(name=each, severity=Severity.LOW) for each in ("apply", "apple")]
+        )
 
     assert str(caught.value) == f"rule {name!r}: enabled is false, but there is no such rule in the table{hint}"
 

@@ -83,4 +83,5 @@ def test_a_folder_that_cannot_be_is_an_error_and_no_end(tmp_path: Path) -> None:
     file.put(NEW_YEAR, "lost\n")
     file.close()
 
-    assert (file.lost, file.error) == (1, "embedded null byte")
+    assert file.lost == 1
+    assert "embedded null" in file.error

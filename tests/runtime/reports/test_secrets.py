@@ -57,6 +57,14 @@ def test_a_short_value_is_passed_over(value: str) -> None:
     assert redact(f"x {value} y") == f"x {value} y"
 
 
+@pytest.mark.parametrize("name", ["secret", "password", "api_secret", "Authorization"])
+def test_the_name_of_a_secret_is_no_secret(name: str) -> None:
+    """Were the names hidden, what stands under them would not be known for a secret any more."""
+    register(name)
+
+    assert redact(f'{{"{name}": "f00l-0f-5ecrets"}}') == f'{{"{name}": "***"}}'
+
+
 def test_a_value_that_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^value must be a str or bytes, got int$"):
         register(5)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duenna.settings import Settings, SettingsError, load_settings
+from duenna.settings import Settings, SettingsError, SettingsSource, load_settings
 from duenna.settings._environment import VARIABLES
 
 EACH = [
@@ -47,6 +47,15 @@ WRONG = [
     ("AUTO_RECOVERY_ENABLED", "2", "must be true or false, got '2'"),
     ("HEALTH_CHECK_INTERVAL", "30", "must be a number of milliseconds of at least 1000, got '30'"),
     ("RESTART_COOLDOWN", "99999999999", "must be a number of milliseconds of at most 31536000000, got '99999999999'"),
+]
+
+
+NO_TEXTS: list[tuple[Any, str]] = [
+    ({5: "x"}, "names in env must be texts, got 5"),
+    ({b"MAX_RESTART_ATTEMPTS": b"5"}, "names in env must be texts, got b'MAX_RESTART_ATTEMPTS'"),
+    ({"MAX_RESTART_ATTEMPTS": 5}, "env['MAX_RESTART_ATTEMPTS'] must be a text, got int"),
+    ({"MAX_RESTART_ATTEMPTS": None}, "env['MAX_RESTART_ATTEMPTS'] must be a text, got NoneType"),
+    ({"API_SECRET": b"hunter2"}, "env['API_SECRET'] must be a text, got bytes"),
 ]
 
 
@@ -126,3 +135,22 @@ def test_whatever_the_text_there_are_settings_or_one_line(name: str, text: str) 
     assert said.startswith("environment: ") or not said
     assert len(said) < 300
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(("variables", "says"), NO_TEXTS)
+def test_what_is_no_text_is_refused_where_the_source_is_made(variables: Any, says: str) -> None:
+    """By its name; the value, which may be a secret, is not shown."""
+    with pytest.raises(TypeError) as caught:
+        SettingsSource(env=variables)
+
+    assert str(caught.value) == f"SettingsSource: {says}"
+
+
+def test_what_is_no_text_by_the_next_reading_is_refused_then() -> None:
+    """A mapping is read as it is at the moment."""
+    variables: dict[str, Any] = {}
+    source = SettingsSource(env=variables)
+    variables["MAX_RESTART_ATTEMPTS"] = 5
+
+    with pytest.raises(TypeError, match=r"^SettingsSource: env\['MAX_RESTART_ATTEMPTS'\] must be a text, got int$"):
+        source.load()

@@ -102,6 +102,18 @@ def test_a_wrong_rule_is_refused_where_the_settings_are_made() -> None:
         ClassifierSettings(rules=({"name": "mine", "category": "DATE"},))
 
 
+def test_rules_that_cannot_stand_together_are_refused_where_the_settings_are_made() -> None:
+    rule = {"name": "mine", "category": "DATA"}
+
+    with pytest.raises(ValueError, match=r"^rules has a wrong rule: rule 'mine': each name must stand there once"):
+        ClassifierSettings(rules=(rule, rule))
+
+
+def test_a_disabled_rule_may_be_one_of_the_program() -> None:
+    """Whose rules are not known here."""
+    assert ClassifierSettings(rules=({"name": "mine", "enabled": False},)).rules[0]["name"] == "mine"
+
+
 def test_a_whole_number_of_seconds_becomes_a_float() -> None:
     handling = ErrorHandling(base_delay=5, max_delay=50)
 
