@@ -20,7 +20,8 @@ from duenna import (
 )
 from duenna._facts import facts_of
 from duenna.error_events import Source
-from duenna.machines.classification import Category, Severity
+from duenna.machines.classification import Category, Facts, Severity, Verdict
+from duenna.machines.classifier import Classifier
 from duenna.machines.standard import standard_classifier
 from tests.runtime.messaging.support import Puppet, bot, child, crash
 
@@ -242,3 +243,21 @@ def test_who_asks_for_a_hand_is_serious_and_not_tried_again(cause: Exception | N
     verdict = standard_classifier().classify(facts_of(error))
 
     assert (verdict.category, verdict.severity, verdict.transient) == (category, Severity.HIGH, False)
+
+
+class BrokenClassifier(Classifier):
+    """Fails at every error."""
+
+    def classify(self, facts: Facts) -> Verdict:
+        raise RuntimeError(f"no rule for {len(facts.links)} links")
+
+
+async def test_rules_that_fail_hold_no_restart_up(autojump_clock: MockClock) -> None:
+    """Without a verdict a child is restarted by its own budget; the classifier, which fails too, is parked."""
+    async with bot(child("a", Puppet), child("b", Puppet)) as runtime:
+        runtime.system.classifier = BrokenClassifier()
+        for _ in range(5):
+            runtime.ref("/bot/a").tell(crash(refused()))
+            await wait_all_tasks_blocked()
+
+        assert [(each.state, each.incarnation) for each in runtime.tree().children] == [("running", 6), ("running", 1)]
