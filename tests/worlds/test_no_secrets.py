@@ -48,6 +48,7 @@ DETAILS = {"cause" if name == "error" else name: value for name, value in _DETAI
 OF_RECEIVERS = [made_up(f"receiver {number}") for number in range(6)]
 OF_SETTINGS = [made_up(f"settings {number}") for number in range(5)]
 SECRETS = [*(plant.secret for plant in PLANTED), *IN_CONTEXT, *OF_RECEIVERS, *OF_SETTINGS]
+PIECES = {secret[at : at + 8]: secret for secret in SECRETS for at in range(0, len(secret) - 7, 5)}
 
 WAYS_OUT = (
     "human log",
@@ -380,8 +381,7 @@ def _reports() -> str:
 
 def leaking(text: str) -> list[str]:
     """Return the secrets of which 12 characters in a row, or more, are in *text*: for `leaks` it is too much."""
-    pieces = {secret: [secret[at : at + 8] for at in range(0, len(secret) - 7, 5)] for secret in SECRETS}
-    return [secret for secret, parts in pieces.items() if any(part in text for part in parts)]
+    return sorted({PIECES[piece] for at in range(len(text) - 7) if (piece := text[at : at + 8]) in PIECES})
 
 
 def test_no_way_out_is_forgotten(outputs: dict[str, str]) -> None:

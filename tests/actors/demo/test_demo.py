@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
+from tests.actors.demo.program import PROGRAM, demo
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-PROGRAM = """
-import argparse, sys
-from duenna_actors.demo.cli import register
-parser = argparse.ArgumentParser(prog="duenna")
-register(parser.add_subparsers())
-given = parser.parse_args(["demo", *sys.argv[1:]])
-sys.exit(given.run(given))
-"""
-ENVIRONMENT = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    from tests.actors.conftest import Faulty
 
 
-def demo(*arguments: str, program: str = PROGRAM) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own text
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, encoding="utf-8"
-    )
+@attrs.frozen
+class Demos:
+    """Demos that take some seconds each, and take them at the same time.
+
+    Attributes:
+        quiet: Without faults; it ends by itself.
+        database: What it writes.
+        long: With faults, until it is stopped.
+        alone: Without an exchange.
+    """
+
+    quiet: subprocess.Popen[str]
+    database: Path
+    long: subprocess.Popen[str]
+    alone: subprocess.Popen[str]
 
 
-def test_it_ends_by_itself_with_every_connection_operational(tmp_path: Path) -> None:
-    database = tmp_path / "fills.db"
-    process = demo("--seconds", "4", "--no-faults", "--database", str(database))
+@pytest.fixture(scope="module", autouse=True)
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demos]:
+    """Give them, started before the first test."""
+    database = tmp_path_factory.mktemp("demo") / "fills.db"
+    with (
+        demo("--seconds", "6", "--no-faults", "--database", str(database)) as quiet,
+        demo("--seconds", "60") as long,
+        demo("--seconds", "2", "--quiet", "--url", "http://127.0.0.1:9") as alone,
+    ):
+        yield Demos(quiet, database, long, alone)
+        for process in (quiet, long, alone):
+            process.kill()
+
+
+def test_it_ends_by_itself_with_every_connection_operational(demos: Demos) -> None:
+    process = demos.quiet
     out, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, out + errors
@@ -45,17 +62,17 @@ def test_it_ends_by_itself_with_every_connection_operational(tmp_path: Path) -> 
     assert errors == ""
     for path in ("database", "api", "balance", "feeds/btcusdt", "feeds/ethusdt"):
         assert f"\n/bot/{path} " in out
-    with closing(sqlite3.connect(database)) as found:
+    with closing(sqlite3.connect(demos.database)) as found:
         assert found.execute("SELECT count(*) FROM means").fetchone()[0] > 0
 
 
 @pytest.mark.slow
-def test_faults_are_seen_and_survived() -> None:
+def test_faults_are_seen_and_survived(faulty: Faulty) -> None:
     """One of the websocket, which costs a restart, and one of a symbol, which does not."""
-    process = demo("--seconds", "26")
-    out, errors = process.communicate(timeout=90)
+    out, errors = faulty.process.communicate(timeout=90)
+    out = faulty.begun + out
 
-    assert process.returncode == 0, out + errors
+    assert faulty.process.returncode == 0, out + errors
     assert out.splitlines()[-1] == "every connection operational"
     order = [
         "every child has started",
@@ -81,8 +98,8 @@ def test_faults_are_seen_and_survived() -> None:
     )
 
 
-def test_an_interrupt_is_an_orderly_stop() -> None:
-    process = demo("--seconds", "60")
+def test_an_interrupt_is_an_orderly_stop(demos: Demos) -> None:
+    process = demos.long
     assert process.stdout is not None
     for line in process.stdout:
         if ">>> " in line:
@@ -95,8 +112,8 @@ def test_an_interrupt_is_an_orderly_stop() -> None:
     assert "longest outage" in out
 
 
-def test_an_exchange_that_is_not_there_is_said_at_the_end() -> None:
-    process = demo("--seconds", "2", "--quiet", "--url", "http://127.0.0.1:9")
+def test_an_exchange_that_is_not_there_is_said_at_the_end(demos: Demos) -> None:
+    process = demos.alone
     out, errors = process.communicate(timeout=60)
 
     assert process.returncode == 3, out + errors

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import attrs
@@ -18,6 +20,67 @@ pytestmark = pytest.mark.slow
 
 OVERRAN = 70  # the exit status of a process that was ended because its children did not end
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+
+NEVER_ENDS = """
+class NeverEnds(Member):
+    async def run(self):
+        say("running")
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+"""
+LOOPS = """
+class Loops(Actor):
+    def started(self):
+        self.context.ref.tell("go")
+
+    def receive(self, message):
+        say("looping")
+        began = time.monotonic()
+        try:
+            while True:
+                if time.monotonic() - began > 1:
+                    time.sleep(0.01)
+        except BaseException as error:
+            say("interrupted by", repr(error))
+            raise
+
+tell_report(duenna.run(Supervisor("bot", [Child("a", Loops, shutdown=0.3)])))
+"""
+BLOCKS = """
+class Blocks(Member):
+    def stopping(self, reason):
+        say("blocking")
+        time.sleep(1000)
+
+tell_report(duenna.run(Supervisor("bot", [Child("a", Blocks, shutdown=0.3)])))
+"""
+DOES_NOT_END = (
+    NEVER_ENDS
+    + """
+tree = Supervisor("bot", [Child("a", Member, shutdown=0.3), Child("b", NeverEnds, shutdown=0.3)])
+tell_report(duenna.run(tree))
+"""
+)
+OVERRUNNING = {
+    "loops, SIGINT": (LOOPS, "looping", signal.SIGINT),
+    "loops, SIGTERM": (LOOPS, "looping", signal.SIGTERM),
+    "does not end": (DOES_NOT_END, "running", signal.SIGTERM),
+    "blocks": (BLOCKS, "started a", signal.SIGINT),
+}
+"""Programs that must be ended by force: each one, what it says when it is ready for its signal, and that signal."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def overrunning() -> Iterator[dict[str, Program]]:
+    """Give these programs, told to stop: until they are ended takes them long, and meanwhile the other tests run."""
+    with ExitStack() as stack:
+        programs = {
+            name: stack.enter_context(Program(source, patience=100.0)) for name, (source, *_) in OVERRUNNING.items()
+        }
+        for name, (_, ready, number) in OVERRUNNING.items():
+            programs[name].wait_for(ready)
+            programs[name].send(number)
+        yield programs
 
 
 @BOTH
@@ -182,35 +245,6 @@ tell_report(duenna.run(Supervisor("bot", [Child("a", Member), Child("b", Waits)]
     assert status == 0
 
 
-@BOTH
-def test_signal_in_a_sync_handler_that_loops(number: signal.Signals) -> None:
-    """No signal is raised inside the actor's code; when the shutdown times are over the process is ended."""
-    source = """
-class Loops(Actor):
-    def started(self):
-        self.context.ref.tell("go")
-
-    def receive(self, message):
-        say("looping")
-        try:
-            while True:
-                pass
-        except BaseException as error:
-            say("interrupted by", repr(error))
-            raise
-
-tell_report(duenna.run(Supervisor("bot", [Child("a", Loops, shutdown=0.3)])))
-"""
-    with Program(source) as program:
-        program.wait_for("looping")
-        program.send(number)
-        status = program.end()
-
-    assert program.said("interrupted", "report") == []
-    assert status == OVERRAN
-    assert "/bot/a" in program.text
-
-
 def test_signal_in_cleanup_after_a_crash() -> None:
     """A signal while a crashed child cleans up: the cleanup is finished, within its shutdown time, then all stop."""
     source = """
@@ -251,15 +285,6 @@ tell_report(duenna.run(Supervisor("bot", [Child("a", Member), Child("b", Raises)
 
     assert program.said("stopping", "report") == ["stopping b", "stopping a", "report SIGTERM [] 1 True"]
     assert status == 0
-
-
-NEVER_ENDS = """
-class NeverEnds(Member):
-    async def run(self):
-        say("running")
-        with trio.CancelScope(shield=True):
-            await trio.sleep_forever()
-"""
 
 
 @BOTH
@@ -342,24 +367,32 @@ tell_report(duenna.run(Supervisor("bot", [Child("a", Loops, shutdown=1000.0)])))
 @BOTH
 def test_under_a_virtual_clock_a_second_signal_forces_the_end_without_a_thread(number: signal.Signals) -> None:
     """Nothing is forced by time there, so nothing has to wait beside the loop; a thread would be real."""
-    source = (
-        NEVER_ENDS
-        + """
+    source = """
 import threading
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+b_is_stopping = trio.Event()
+
+class NeverEnds(Member):
+    async def run(self):
+        with trio.CancelScope(shield=True):
+            await b_is_stopping.wait()
+            await wait_all_tasks_blocked()  # until then it logs, and a handler that interrupts that logs nothing
+            say("quiet")
+            await trio.sleep_forever()
 
 class Says(Member):
     async def stopping(self, reason):
         say("stopping", self.context.name, [thread.name for thread in threading.enumerate()])
+        b_is_stopping.set()
 
 tree = Supervisor("bot", [Child("a", NeverEnds, shutdown=1000.0), Child("b", Says)])
 tell_report(duenna.run(tree, clock=MockClock()))
 """
-    )
     with Program(source) as program:
         program.wait_for("started b")
         program.send(number)
-        program.wait_for("stopping b")
+        program.wait_for("quiet")
         program.send(number)
         status = program.end()
 
@@ -367,44 +400,6 @@ tell_report(duenna.run(tree, clock=MockClock()))
     assert program.said("stopping") == ["stopping b ['MainThread']"]
     assert "still running: /bot/a" in program.text
     assert "a second one forces the end" in program.text
-
-
-def test_child_that_never_ends_is_listed_and_the_process_ended() -> None:
-    """The sum of the shutdown times over, `run` logs the `StopReport` with who overran, and ends the process."""
-    source = (
-        NEVER_ENDS
-        + """
-tree = Supervisor("bot", [Child("a", Member, shutdown=0.3), Child("b", NeverEnds, shutdown=0.3)])
-tell_report(duenna.run(tree))
-"""
-    )
-    with Program(source) as program:
-        program.wait_for("running")
-        program.send(signal.SIGTERM)
-        status = program.end()
-
-    assert status == OVERRAN
-    assert program.said("report ") == []
-    assert any("/bot/b" in line and "overran" in line.lower() for line in program.lines)
-
-
-def test_cleanup_that_blocks_the_thread_is_ended_too() -> None:
-    """C53: a cleanup that blocks the loop cannot keep the process alive: the watchdog thread ends it."""
-    source = """
-class Blocks(Member):
-    def stopping(self, reason):
-        say("blocking")
-        time.sleep(1000)
-
-tell_report(duenna.run(Supervisor("bot", [Child("a", Blocks, shutdown=0.3)])))
-"""
-    with Program(source) as program:
-        program.wait_for("started a")
-        program.send(signal.SIGINT)
-        status = program.end()
-
-    assert status == OVERRAN
-    assert "/bot/a" in program.text
 
 
 def test_child_that_overran_but_ended_is_in_the_returned_report() -> None:
@@ -501,3 +496,36 @@ def test_run_works_outside_of_the_main_thread() -> None:
     thread.join(30)
 
     assert [report.reason for report in reports] == ["finished"]
+
+
+@BOTH
+def test_signal_in_a_sync_handler_that_loops(number: signal.Signals, overrunning: dict[str, Program]) -> None:
+    """No signal is raised inside the actor's code; when the shutdown times are over the process is ended."""
+    program = overrunning[f"loops, {number.name}"]
+
+    status = program.end()
+
+    assert program.said("interrupted", "report") == []
+    assert status == OVERRAN
+    assert "/bot/a" in program.text
+
+
+def test_child_that_never_ends_is_listed_and_the_process_ended(overrunning: dict[str, Program]) -> None:
+    """The sum of the shutdown times over, `run` logs the `StopReport` with who overran, and ends the process."""
+    program = overrunning["does not end"]
+
+    status = program.end()
+
+    assert status == OVERRAN
+    assert program.said("report ") == []
+    assert any("/bot/b" in line and "overran" in line.lower() for line in program.lines)
+
+
+def test_cleanup_that_blocks_the_thread_is_ended_too(overrunning: dict[str, Program]) -> None:
+    """C53: a cleanup that blocks the loop cannot keep the process alive: the watchdog thread ends it."""
+    program = overrunning["blocks"]
+
+    status = program.end()
+
+    assert status == OVERRAN
+    assert "/bot/a" in program.text

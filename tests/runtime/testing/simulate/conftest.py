@@ -1,4 +1,4 @@
-"""The command `duenna simulate` in processes of its own."""
+"""The command `duenna simulate`, in processes of its own and, where one line is all that it says, in this one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import attrs
 import pytest
+
+from duenna.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LIMIT = 100.0
 _PROGRAM = "import sys; from duenna.cli import main; sys.exit(main())"
@@ -84,3 +89,21 @@ def read_until(stream: IO[str] | int, text: str) -> str:
 def simulate(tmp_path: Path) -> Simulate:
     """Return a folder in which to simulate."""
     return Simulate(tmp_path)
+
+
+@pytest.fixture
+def refused(
+    simulate: Simulate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Told]:
+    """Return what runs the command in this process, for uses of it after which no world is made."""
+
+    def run(*arguments: str) -> Told:
+        with monkeypatch.context() as patch:
+            patch.chdir(simulate.folder)
+            patch.setattr(sys, "path", sys.path[:])  # the command adds the file's folder
+            patch.delitem(sys.modules, "bot", raising=False)
+            status = main(["simulate", *arguments])
+            sys.modules.pop("bot", None)
+        return Told(status, *capsys.readouterr())
+
+    return run

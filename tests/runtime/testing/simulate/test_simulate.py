@@ -18,7 +18,9 @@ from tests.runtime.testing.simulate.bots import BOT, BUGGY, GOOD, HALF_OPEN
 from tests.runtime.testing.simulate.conftest import read_until
 
 if TYPE_CHECKING:
-    from tests.runtime.testing.simulate.conftest import Simulate
+    from collections.abc import Callable
+
+    from tests.runtime.testing.simulate.conftest import Simulate, Told
 
 pytestmark = pytest.mark.slow
 
@@ -58,9 +60,9 @@ def test_a_bot_that_holds_is_told_in_full(simulate: Simulate) -> None:
 def test_the_same_seed_gives_the_same_trace_and_its_file_has_that_hash(simulate: Simulate) -> None:
     simulate.write(GOOD)
 
-    once = simulate.run("bot.py", "--seed", "3", "--trace", "t.jsonl")
-    twice = simulate.run("bot.py", "--seed", "3")
-    other = simulate.run("bot.py", "--seed", "4")
+    once = simulate.run("bot.py", "--minutes", "10", "--seed", "3", "--trace", "t.jsonl")
+    twice = simulate.run("bot.py", "--minutes", "10", "--seed", "3")
+    other = simulate.run("bot.py", "--minutes", "10", "--seed", "4")
 
     content = (simulate.folder / "t.jsonl").read_bytes()
     assert once.lines[-1] == twice.lines[-1] == f"trace sha256:{hashlib.sha256(content).hexdigest()}"
@@ -116,10 +118,12 @@ def test_a_bot_that_gives_up_is_told(simulate: Simulate) -> None:
         ("raise SystemExit(3)", "bot.py cannot be imported: SystemExit: 3 (line 1)"),
     ],
 )
-def test_a_file_that_is_no_scenario_is_one_line(simulate: Simulate, source: str, line: str) -> None:
+def test_a_file_that_is_no_scenario_is_one_line(
+    simulate: Simulate, refused: Callable[..., Told], source: str, line: str
+) -> None:
     simulate.write(source)
 
-    told = simulate.run("bot.py")
+    told = refused("bot.py")
 
     assert (told.status, told.out, told.err) == (2, "", f"duenna simulate: {line}\n")
 
@@ -136,10 +140,12 @@ def test_a_file_that_is_no_scenario_is_one_line(simulate: Simulate, source: str,
         (["bot.py", "--hours", "-1"], "--hours must be a number > 0 and at most ten years, got '-1'"),
     ],
 )
-def test_wrong_use_is_one_line(simulate: Simulate, arguments: list[str], line: str) -> None:
+def test_wrong_use_is_one_line(
+    simulate: Simulate, refused: Callable[..., Told], arguments: list[str], line: str
+) -> None:
     simulate.write(GOOD)
 
-    told = simulate.run(*arguments)
+    told = refused(*arguments)
 
     assert (told.status, told.out, told.err) == (2, "", f"duenna simulate: {line}\n")
 
