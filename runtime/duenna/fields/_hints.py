@@ -99,11 +99,13 @@ def _bare(hint: Any) -> Any:
 
 
 def _owner(cls: type, name: str) -> type:
-    for base in cls.__mro__:
-        for attribute in vars(base).get("__attrs_attrs__", ()):
-            if attribute.name == name and not attribute.inherited:
-                return base
-    return cls
+    """Return the base of *cls* in whose module the annotation of *name* stands."""
+    return next(
+        base
+        for base in cls.__mro__
+        for attribute in vars(base).get("__attrs_attrs__", ())
+        if attribute.name == name and not attribute.inherited
+    )
 
 
 def _bindings(cls: type) -> dict[type, dict[Any, Any]]:

@@ -109,7 +109,11 @@ def say(where: str, value: Any) -> str:
     """Return *value*, which is at *where*, as bounded text without secrets."""
     if any(map(is_secret_name, _WORD.findall(where))):
         return HIDDEN
-    return redact_to(_ADDRESS.sub("", _repr.repr(value)), _MOST)
+    try:
+        text = _repr.repr(value)
+    except Exception:  # noqa: BLE001  # an int of 5,000 digits, a repr of the user's: what is wrong is said all the same
+        text = f"<{type(value).__name__} object>"
+    return redact_to(_ADDRESS.sub("", text), _MOST)
 
 
 def tell(where: str, exc: BaseException) -> str:

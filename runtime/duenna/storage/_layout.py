@@ -71,6 +71,7 @@ class Listing:
         temporaries: What a crash left unfinished.
         set_aside: All that were set aside.
         newest: The greatest number in use; 0: there is none.
+        has_ballast: Whether there is ballast, which nothing makes before a commit.
     """
 
     snapshots: tuple[File, ...]
@@ -78,15 +79,17 @@ class Listing:
     temporaries: tuple[File, ...]
     set_aside: tuple[File, ...]
     newest: int
+    has_ballast: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether no state was ever acknowledged here."""
-        return not (self.snapshots or self.journals or self.set_aside)
+        return not (self.snapshots or self.journals or self.set_aside or self.has_ballast)
 
 
 def list_files(names: Iterable[str]) -> Listing:
     """Sort the *names* in a directory; whatever is not a state's is passed over."""
+    names = tuple(names)
     files = sorted(file for name in names if (file := parse_name(name)) is not None)
     return Listing(
         snapshots=tuple(file for file in files if file.kind == SNAPSHOT and not file.suffix),
@@ -94,6 +97,7 @@ def list_files(names: Iterable[str]) -> Listing:
         temporaries=tuple(file for file in files if file.suffix == TEMPORARY),
         set_aside=tuple(file for file in files if file.suffix == CORRUPT),
         newest=max((file.number for file in files), default=0),
+        has_ballast=BALLAST in names,
     )
 
 

@@ -220,7 +220,8 @@ def recover(reader: Reader) -> Found:
     state, damages = carry_out(base, journals, chain)
     damages += [one.damage(state.seq, has_hole=chain.has_hole) for one in unusable]
     if not (listing.is_empty or state.seq or damages):
-        damages.append(Damage("the directory", "has nothing but files that were set aside", Loss.ACKNOWLEDGED))
+        left = "nothing but files that were set aside" if listing.set_aside else "no snapshot and no journal any more"
+        damages.append(Damage("the directory", f"has {left}", Loss.ACKNOWLEDGED))
     journal_size = sum(len(journal.data) for journal in journals)
     loaded = Loaded(
         entries=state.entries,

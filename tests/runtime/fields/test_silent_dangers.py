@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import msgspec
@@ -100,6 +100,8 @@ def test_b_a_renamed_field_does_not_take_its_default() -> None:
         (Quote, Renamed, QUOTE, "value.ask"),
         (list[Quote], list[Renamed], [QUOTE], "value[0].ask"),
         (dict[str, tuple[Quote, int]], dict[str, tuple[Renamed, int]], {"BTC": (QUOTE, 1)}, "value['BTC'][0].ask"),
+        (Quote | list[Quote], Renamed | list[Renamed], [QUOTE], "value[0].ask"),
+        (list[Quote], list[Annotated[Renamed, msgspec.Meta(description="a note")]], [QUOTE], "value[0].ask"),
     ):
         with pytest.raises(StateMismatchError, match=rf"^Ledger\.{re.escape(field)} cannot be restored: got 2\.0: "):
             move(value, hint, other)

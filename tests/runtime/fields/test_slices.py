@@ -68,6 +68,7 @@ LARGE: list[tuple[Any, Callable[[], Any]]] = [
     (dict, lambda: {"a": list(range(MANY))}),
     (tuple, lambda: ()),
     (Bot | None, lambda: Bot(orders(MANY), "x", [1.0] * MANY, set(range(MANY)))),
+    (Bot, lambda: Bot(orders(MANY), seen={8, 1})),  # iterated over in this order
     (list[Bot], lambda: [Bot({}), Bot(orders(MANY))]),
     (Box[list[int]], lambda: Box(list(range(MANY)), {"a": [1]})),
     (Node, lambda: Node(1, [Node(number, [Node(1)]) for number in range(MANY)], Node(2, next=Node(3)))),

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-from typing import TYPE_CHECKING
-from zlib import crc32
-
 import pytest
 
 from duenna._random import generator
-from duenna.storage import FileStore, StateFormatError, StateLockedError, StateUnreadableError, StateWriteError
+from duenna.storage import StateWriteError
 from duenna.testing import SimFs
+from tests.runtime.storage.failing_disks import HOME, calls_of, names_on, new_disk, opened, store_on
 from tests.runtime.storage.store_contract import entry, gone, put
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-HOME = "/data/state"
-
-
-def new_disk() -> SimFs:
-    return SimFs(generator(1))
-
-
-def store_on(disk: SimFs, *, ballast: int = 0, keep: int = 3) -> FileStore:
-    return FileStore(HOME, fs=disk, ballast=ballast, keep=keep, rng=generator(2))
-
-
-def opened(disk: SimFs, *, ballast: int = 0) -> FileStore:
-    """Return an open store that has made one commit."""
-    store = store_on(disk, ballast=ballast)
-    store.open()
-    store.commit([put("a")], 1.0)
-    return store
-
-
-def names_on(disk: SimFs) -> list[str]:
-    return sorted(path.rpartition("/")[2] for path in disk.files())
-
-
-def calls_of(disk: SimFs) -> list[tuple[str, str]]:
-    """Return the list in which the calls to come will stand."""
-    calls: list[tuple[str, str]] = []
-    disk.before = lambda call, path: calls.append((call, path.removeprefix(f"{HOME}/")))
-    return calls
-
 
 # Writing.
 
@@ -335,90 +299,3 @@ def test_a_snapshot_that_failed_is_followed_by_a_mark() -> None:
     loaded = store_on(disk).open()
 
     assert (set(loaded.entries), loaded.was_clean) == ({"a"}, True)
-
-
-# Reading.
-
-
-@pytest.mark.parametrize("name", ["snap-00000002.bin", "jour-00000003.bin"])
-def test_a_disk_that_cannot_be_read_is_no_empty_state(name: str) -> None:
-    disk = new_disk()
-    store = opened(disk)
-    store.compact(1.0)
-    store.commit([put("b")], 1.0)
-    store.close(1.0, is_clean=True)
-    disk.fail("read", where=f"*/{name}")
-
-    store = store_on(disk)
-    with pytest.raises(
-        StateUnreadableError,
-        match=rf"^{name} in {HOME} cannot be read: Input/output error \({HOME}/{name}\); "
-        r"nothing was changed, and nothing starts without it$",
-    ):
-        store.open()
-
-    assert disk.is_at_rest
-    assert set(store.open().entries) == {"a", "b"}
-
-
-@pytest.mark.parametrize(("call", "code"), [("names", errno.EIO), ("lock", errno.EACCES), ("lock", errno.ENOLCK)])
-def test_a_directory_that_cannot_be_read_is_no_empty_state(call: str, code: int) -> None:
-    disk = new_disk()
-    opened(disk).close(1.0, is_clean=True)
-    disk.fail(call, code=code)
-
-    with pytest.raises(StateUnreadableError, match=rf"^the directory in {HOME} cannot be read: .*$"):
-        store_on(disk).open()
-
-    assert disk.is_at_rest
-
-
-def test_a_directory_that_may_not_be_read_is_no_empty_state() -> None:
-    disk = new_disk()
-    opened(disk).close(1.0, is_clean=True)
-    for call in ("lock", "names"):
-        disk.fail(call, code=errno.EACCES)
-
-    with pytest.raises(StateUnreadableError, match=rf"^the directory in {HOME} cannot be read: Permission denied .*$"):
-        store_on(disk).open()
-
-
-def test_a_file_in_its_place_is_no_empty_state(tmp_path: Path) -> None:
-    tmp_path.joinpath("state").write_bytes(b"")
-
-    for path in (tmp_path / "state", tmp_path / "state" / "below"):
-        with pytest.raises(StateUnreadableError, match=rf"^the directory in {path} cannot be read: .*$"):
-            FileStore(path).open()
-
-
-@pytest.mark.parametrize("name", ["snap-00000002.bin", "jour-00000003.bin"])
-def test_a_later_format_is_refused_and_left_alone(name: str) -> None:
-    """Older files are no way out: a later version has gone on from them."""
-    disk = new_disk()
-    store = opened(disk)
-    store.compact(1.0)
-    store.commit([put("b")], 1.0)
-    store.close(1.0, is_clean=True)
-    data = bytearray(disk.files()[f"{HOME}/{name}"])
-    data[8] = 2
-    data[12:16] = crc32(data[:12]).to_bytes(4, "little")
-    disk.put(f"{HOME}/{name}", bytes(data))
-    before = disk.files()
-
-    store = store_on(disk)
-    with pytest.raises(
-        StateFormatError,
-        match=rf"^{name} in {HOME} has format 2, this program reads formats up to 1: "
-        r"start a later version of duenna, or point this one at another folder$",
-    ):
-        store.open()
-
-    assert disk.is_at_rest
-    assert disk.files() == before
-
-
-def test_an_open_store_is_not_opened_again() -> None:
-    store = opened(new_disk())
-
-    with pytest.raises(StateLockedError, match=r"^the state in /data/state is in use by another runtime of this "):
-        store.open()
