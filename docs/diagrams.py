@@ -19,6 +19,8 @@ from duenna import connection_events, error_events, events, guard_events
 from duenna.machines import breaker, lifecycle, link
 from duenna.records import events as records_events
 from duenna.recovery import events as recovery_events
+from duenna.state import events as state_events
+from duenna.state import work_events
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -66,7 +68,8 @@ def breaker_states() -> str:
 
 def event_kinds() -> Iterator[type[events.Event]]:
     """Yield the runtime's events: those of ``duenna.events`` in its order, then those of its parts."""
-    for module in events, connection_events, guard_events, error_events, recovery_events, records_events:
+    modules = events, connection_events, guard_events, error_events, recovery_events, records_events
+    for module in *modules, state_events, work_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:
                 yield kind

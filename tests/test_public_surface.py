@@ -11,6 +11,7 @@ WRITTEN_DOWN = Path(__file__).with_name("public_surface.txt")
 PACKAGES = [
     "duenna",
     "duenna.faults",
+    "duenna.fields",
     "duenna.guards",
     "duenna.handlers",
     "duenna.health",
@@ -18,12 +19,15 @@ PACKAGES = [
     "duenna.recovery",
     "duenna.secrets",
     "duenna.settings",
+    "duenna.state",
+    "duenna.storage",
     "duenna.testing",
     "duenna.testing.invariants",
     "duenna_actors",
     "duenna_actors.alerts",
     "duenna_actors.binance",
     "duenna_actors.monitors",
+    "duenna_actors.stores",
 ]
 
 

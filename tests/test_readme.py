@@ -10,7 +10,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from duenna import ChildState, open_runtime
+from duenna import Child, ChildState, Supervisor, open_runtime
 from duenna.testing import fresh_guards
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +61,18 @@ async def test_the_guard_does_what_it_says(autojump_clock: trio.testing.MockCloc
         assert len(asked) == 1 + 5
         assert names["prices"].state == "open"
         assert names["prices"].health == "degraded"
+
+
+async def test_the_positions_outlive_the_process(autojump_clock: trio.testing.MockClock, tmp_path: Path) -> None:
+    names = load(BLOCKS[2])
+    bot = Supervisor("bot", [Child("positions", names["Positions"])])
+    held = []
+
+    for _ in range(3):
+        async with open_runtime(bot, state=tmp_path, log_level=None) as runtime:
+            held.append(await runtime.ref("/bot/positions").ask(("BTCUSDT", 1.5)))
+
+    assert held == [1.5, 3.0, 4.5]
 
 
 def test_the_bot_is_short() -> None:

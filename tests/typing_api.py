@@ -5,6 +5,7 @@ What stands here must go on type-checking in a user's bot; ``assert_type`` pins 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_type
@@ -39,6 +40,7 @@ from duenna import (
     Supervisor,
     Timer,
     TreeNode,
+    persistent,
 )
 from duenna.faults import FaultPlan, HalfOpen, Partition, Planned, Service, load_plan, random_plan
 from duenna.testing import (
@@ -91,6 +93,31 @@ class Ledger(Actor):
             case Down():
                 assert_type(message.path, str)
         return None
+
+
+@attrs.define
+class Book(Actor):
+    """Its fields are of the types that it says; what a default is of is checked."""
+
+    symbol: str
+    fills: int = persistent(default=0)
+    limit: float | None = persistent(default=None)
+    price: Decimal = persistent(default="0", converter=Decimal)
+    fees: int = persistent(default=1, validator=[attrs.validators.ge(0), attrs.validators.instance_of(int)])
+    notes: list[str] = persistent(factory=list, cache=True)
+    seen: set[str] = persistent(factory=set, validator=attrs.validators.max_len(10))
+    orders: dict[str, int] = persistent(factory=dict, money=True)
+    levels: dict[str, float] = persistent(factory=dict[str, float])
+    latest: Fill = persistent(factory=lambda: Fill(0.0))
+    wrong: int = persistent(default="0")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    mixed: dict[str, int] = persistent(factory=list)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+def persistent_fields() -> None:
+    book = Book("BTC", 1, 0.5)
+    assert_type(book.fills, int)
+    assert_type(book.orders, dict[str, int])
+    assert_type(book.notes, list[str])
 
 
 class Poller(Actor):

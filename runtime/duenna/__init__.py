@@ -61,6 +61,7 @@ from duenna.events import (
     RuntimeStopping,
     SupervisorGaveUp,
 )
+from duenna.fields import persistent
 from duenna.guard_events import (
     BreakerChanged,
     CallGaveUp,
@@ -117,6 +118,7 @@ from duenna.ref import Ref
 from duenna.secrets import Secret
 from duenna.settings import Settings, SettingsError, SettingsSource, load_settings
 from duenna.spec import Child, ReadyMode, Supervisor
+from duenna.storage import NotDurableError, StateError
 from duenna.tracker import ErrorSummary, ErrorTracker
 from duenna.tree import MailboxStats, TreeNode
 
@@ -204,6 +206,7 @@ __all__ = [
     "ManualInterventionError",
     "MessageDropped",
     "NoReplyError",
+    "NotDurableError",
     "OnGiveUp",
     "Outcome",
     "Overall",
@@ -240,6 +243,7 @@ __all__ = [
     "SettingsSource",
     "Severity",
     "StartFailedError",
+    "StateError",
     "StopReport",
     "StoppedError",
     "Strategy",
@@ -258,6 +262,7 @@ __all__ = [
     "handle_errors",
     "load_settings",
     "open_runtime",
+    "persistent",
     "read_rules",
     "record_error",
     "run",

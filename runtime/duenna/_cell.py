@@ -412,6 +412,9 @@ class Cell(Ref):
         """Note that the handler has come back; return False if the manager must decide what is next."""
         more = self.more
         more.worker = None
+        if more.wants_saving:
+            more.wants_saving = False
+            self.node.runtime.state.not_busy(self)
         if self.state is not ChildState.RUNNING and not more.is_draining:
             return False
         if more.leaves:

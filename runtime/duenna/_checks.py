@@ -187,7 +187,12 @@ class Checks:
         else:
             self._move(LinkEvent.RECOVER, failures)
             self._watch()
-            await self._attempt(partial(connection.recover, error))
+            await self._attempt(partial(self._recover, error))
+
+    async def _recover(self, error: Exception) -> None:
+        """Have the connection forget what it can ask for again, and repair itself."""
+        self._connection.clear_caches()
+        await self._connection.recover(error)
 
     async def _attempt(self, recover: Callable[[], Awaitable[None]] | None) -> None:
         """Do *recover*, unless that is done, and check: either that has helped, or a quiet time begins."""

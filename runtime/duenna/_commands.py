@@ -13,6 +13,7 @@ from duenna._promise import Promise
 from duenna.errors import ChildStateError, UnknownPathError
 from duenna.machines.lifecycle import ALIVE, ChildState, Step, after
 from duenna.machines.plan import Strategy
+from duenna.machines.verdict import RestartType
 from duenna.spec import Child, Supervisor
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def start_children(manager: "Manager", promise: Promise, specs: Sequence[Child |
 def stop_child(manager: "Manager", promise: Promise, name: str) -> None:
     """Stop a child and keep it down; done when it has ended."""
     cell = _child(manager, name)
+    if cell.spec.options.restart is not RestartType.TEMPORARY:  # that one is gone for good, in this process
+        manager.node.runtime.state.held(cell.path)
     if cell.state in ALIVE:
         cell.more.is_held = True
         cell.more.enders.append(promise)
@@ -69,11 +72,24 @@ def stop_child(manager: "Manager", promise: Promise, name: str) -> None:
     manager.sweeper.advance()
 
 
+def restart_fresh(manager: "Manager", promise: Promise, name: str) -> None:
+    """Start a child anew, without what is stored of it and of all below it."""
+    cell = _child(manager, name)
+    manager.node.runtime.state.begin_fresh(cell.path)
+    if cell.state is ChildState.STARTING:  # with what was stored: it must begin again
+        cell.more.calls.append(promise)
+        _stop_and_start(manager, cell)
+        manager.sweeper.advance()
+    else:
+        restart_child(manager, promise, name)
+
+
 def restart_child(manager: "Manager", promise: Promise, name: str) -> None:
     """Start a child anew; done with its ready value when it is ready."""
     cell = _child(manager, name)
     more = cell.more
     more.is_held = False
+    manager.node.runtime.state.released(cell.path)
     more.calls.append(promise)
     if cell.state in _DOWN:
         manager.restarts.forgive(cell)
@@ -101,6 +117,10 @@ def _restart_running(manager: "Manager", cell: "Cell") -> None:
         return
     if cell.more.is_draining:
         cell.more.intent = partial(_again, manager)
+    _stop_and_start(manager, cell)
+
+
+def _stop_and_start(manager: "Manager", cell: "Cell") -> None:
     manager.life.stop(cell, partial(_again, manager), why=f"{cell.path} is restarted by an operator")
 
 
@@ -130,6 +150,7 @@ def delete_child(manager: "Manager", promise: Promise, name: str) -> None:
         raise ChildStateError(cell.path, cell.state, "delete")
     manager.cancel_due(cell)
     manager.remove(cell)
+    manager.node.runtime.state.released(cell.path)
     promise.done()
     manager.sweeper.advance()
 

@@ -62,6 +62,9 @@ class Extra:
     inline: "Ask | None" = None
     stable_since: float | None = None
     is_unstable: bool = False
+    has_tasks: bool = False
+    was_interrupted: bool = False
+    wants_saving: bool = False
     is_draining: bool = False
     leaves: bool = False
     refuses: str = ""
@@ -86,6 +89,7 @@ class Extra:
         self.ready_value = None
         self.worker = self.host = self.cleaner = self.reader = self.waits = self.inline = None
         self.stable_since = self.exit = self.intent = self.limit = self.uptime = None
+        self.has_tasks = self.was_interrupted = self.wants_saving = False
         self.is_unstable = self.is_draining = self.leaves = self.was_ready = self.was_started = self.is_stuck = False
         self.refuses = self.cleanup_error = ""
         self.stop_requested = self.resumed = self.suspended = None

@@ -25,11 +25,13 @@ from duenna._text import describe
 from duenna._turn import turn_async, turn_sync
 from duenna.actor import Actor, Hook, hooks_of
 from duenna.context import Context
+from duenna.fields import Codec, codec_of
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.spec import Child, ReadyMode
 
 if TYPE_CHECKING:
     from duenna._manager import Manager
+    from duenna.machines.classification import Verdict
 
 NORMAL = "normal"
 SHUTDOWN = "shutdown"
@@ -98,6 +100,9 @@ class Life:
             raise ValueError(message)
         cell.context = actor._context = Context(cell)  # noqa: SLF001  # the one place that gives an actor its context
         cell.actor = actor
+        codec = _codec_for(actor)
+        if codec is not None:
+            self._runtime.state.restore(cell, actor, codec)
         receive = hooks_of(actor).receive
         if receive is Hook.PLAIN:
             cell.turn = turn_sync
@@ -112,6 +117,7 @@ class Life:
         self._node.nursery.start_soon(host.run, body, name=name or cell.path)
         if not name:
             cell.more.host = host
+            cell.more.has_tasks = True
         return host
 
     def _limit_start(self, cell: Cell) -> None:
@@ -183,6 +189,8 @@ class Life:
         cell.state = ChildState.STOPPING
         cell.serves = False
         cell.gate = SLOW
+        if _codec_for(actor) is not None:
+            self._runtime.state.ended(cell, was_interrupted=False)
         cell.actor = cell.turn = cell.context = None
         self._post_exit(cell, SHUTDOWN, "shutdown")
         intent(cell)
@@ -221,6 +229,8 @@ class Life:
         if more.intent is not None and isinstance(reason, BaseException):
             self.cleanup_failed(cell, reason)
         more.was_ready = cell.state is ChildState.RUNNING
+        if more.worker is not None or not more.was_ready or isinstance(reason, BaseException):
+            more.was_interrupted = True
         more.exit = reason
         cell.state = after(cell.state, Step.UNWIND)
         cell.shut_gate()
@@ -319,6 +329,7 @@ class Life:
         fail_current(cell, error, "it ended while it was busy with this")
         self._let_go(cell, more, error)
         verdict = self._runtime.reports.crash(cell, error) if error is not None and more.intent is None else None
+        self._save(cell, more, error, verdict)
         cell.actor = cell.turn = cell.context = None
         intent, uptime, never_ready = more.intent, more.uptime, more.uptime is None
         context = self._exit_context(more, never_ready=never_ready, failed=error is not None)
@@ -336,6 +347,15 @@ class Life:
         for call in enders:
             call.done()
         self._manager.sweeper.advance()
+
+    def _save(self, cell: Cell, more: Extra, error: BaseException | None, verdict: "Verdict | None") -> None:
+        """Save the fields of an incarnation that ends in order; nothing of one that crashed."""
+        if cell.actor is None or _codec_for(cell.actor) is None:
+            return
+        if error is None:
+            self._runtime.state.ended(cell, was_interrupted=more.was_interrupted)
+        else:
+            self._runtime.state.crashed(cell, more.uptime, verdict)
 
     def _let_go(self, cell: Cell, more: Extra, error: BaseException | None) -> None:
         for timer in tuple(more.timers):
@@ -384,6 +404,11 @@ class Life:
         if more.limit is not None:
             more.limit.cancel()
             more.limit = None
+
+
+def _codec_for(actor: Actor) -> Codec | None:
+    """Return how the fields of *actor* are saved, None if it has none that are."""
+    return codec_of(type(actor))
 
 
 def refuse_awaitable(hook: str, result: object) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duenna._node import Node
     from duenna._summit import Summit
     from duenna._timers import TimerHeap
+    from duenna.state import State
 
 
 class Lifetime:
@@ -30,6 +31,7 @@ class Lifetime:
     roots: "list[Node]"
     bus: "EventBus"
     timers: "TimerHeap"
+    state: "State"
     now: "Callable[[], float]"
     _summit: "Summit"
 
@@ -82,6 +84,7 @@ class Lifetime:
         for root in self.roots:
             bury_below(root, "the runtime has ended")  # whoever waits for an answer, or for room, is let go
         self.timers.close()
+        self.state.end()  # the body may go on, and nothing would tell it that its save is never made
         self._post(events.RuntimeStopped, duration=self.duration)
         self.bus.close()
         self.stopped.set()

@@ -177,6 +177,7 @@ class Manager:
         if worker is not None and cell.is_blocked_in(worker):
             cell.more.worker = None
         if error is not None:
+            cell.more.was_interrupted = True  # from now on, whatever comes first: nothing of it is saved
             fail_current(cell, error, "")
         self.post(self._turn_ended, cell, cell.incarnation, error)
 
@@ -193,6 +194,8 @@ class Manager:
 
     def host_ended(self, cell: Cell, incarnation: int, host: object, error: BaseException | None) -> None:
         """Note that a task of *cell* has ended."""
+        if error is not None and cell.incarnation == incarnation and cell.state is not ChildState.STOPPING:
+            cell.more.was_interrupted = True
         self.post(self._host_ended, cell, incarnation, host, error)
 
     def _host_ended(self, cell: Cell, incarnation: int, host: object, error: BaseException | None) -> None:
@@ -318,6 +321,7 @@ class Manager:
         for one in cell.walk():
             runtime.cell_count -= 1
             one.state = ChildState.REMOVED
+            runtime.state.removed(one.path)
         if runtime.bus.wants(events.ChildRemoved):
             runtime.bus.post(events.ChildRemoved(time=runtime.now(), path=cell.path))
 

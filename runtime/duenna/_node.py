@@ -63,6 +63,9 @@ class Node(Cell):
         cell = Node(self.runtime, self, spec) if isinstance(spec, Supervisor) else Cell(self, spec)
         self.children[spec.name] = cell
         self.runtime.cell_count += 1
+        failing = self.runtime.system.failing
+        if failing.inherited:
+            failing.take_up(cell)
         return cell
 
     def launch(self, nursery: trio.Nursery) -> None:

@@ -17,7 +17,9 @@ def is_virtual() -> bool:
     return type(trio.lowlevel.current_clock()).__name__ != "SystemClock"
 
 
-async def off_the_loop(function: Callable[[], T], limiter: trio.CapacityLimiter | None = None) -> T:
+async def off_the_loop(
+    function: Callable[[], T], limiter: trio.CapacityLimiter | None = None, *, abandon: bool = True
+) -> T:
     """Call *function* in a worker thread, or on the spot in virtual time; a checkpoint.
 
     Cancelled, it returns at once and leaves the thread to itself: a disk that hangs keeps nobody
@@ -26,8 +28,9 @@ async def off_the_loop(function: Callable[[], T], limiter: trio.CapacityLimiter 
     Args:
         function: Takes no arguments.
         limiter: Bounds the threads; None: trio's own for all.
+        abandon: Whether the thread may be left; if not, cancellation waits for it.
     """
     if is_virtual():
         await trio.lowlevel.checkpoint()
         return function()
-    return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter)
+    return await trio.to_thread.run_sync(function, abandon_on_cancel=abandon, limiter=limiter)

@@ -14,6 +14,7 @@ from duenna.machines.rules import Rule
 from duenna.recovery import RecoveryAction
 from duenna.settings import Settings, SettingsSource
 from duenna.spec import Child, Supervisor
+from duenna.storage import Store
 
 
 @asynccontextmanager
@@ -28,6 +29,7 @@ async def open_runtime(
     directory: str | os.PathLike[str] | None = None,
     rules: Iterable[Rule] = (),
     recovery_actions: Iterable[RecoveryAction] = (),
+    state: Store | str | os.PathLike[str] | None = None,
 ) -> AsyncGenerator[Runtime, None]:
     """Run *tree* beside the body of an ``async with`` block.
 
@@ -48,6 +50,8 @@ async def open_runtime(
             `logs/recovery`; None: nothing is written.
         rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
         recovery_actions: Actions of the bot's own, beside the built-in ones.
+        state: Where the state is kept: a folder for its files, or another store; None: `data/state`
+            in *directory*, or in memory if there is none, where it outlives actors but not the process.
 
     Yields:
         The runtime.
@@ -56,6 +60,7 @@ async def open_runtime(
         GaveUpError: A root gave up; the body was cancelled.
         SettingsError: The *settings* were read, and are wrong.
         StartFailedError: A child did not become ready; those before it were stopped.
+        StateError: The state cannot be read, is in use, or of a later version; nothing was started.
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range.
     """
@@ -68,6 +73,7 @@ async def open_runtime(
         directory=directory,
         rules=rules,
         recovery_actions=recovery_actions,
+        state=state,
     )
     async with opened(runtime, watchdog):
         yield runtime
@@ -76,6 +82,16 @@ async def open_runtime(
 @asynccontextmanager
 async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
     """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
+    try:
+        await runtime.state.open()
+        async with _lived(runtime, watchdog):
+            yield
+    finally:
+        await runtime.state.close()
+
+
+@asynccontextmanager
+async def _lived(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[None, None]:
     error: BaseException | None = None
     with watched(runtime, watchdog), registry.attached(runtime):
         async with trio.open_nursery() as nursery:

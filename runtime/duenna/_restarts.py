@@ -16,6 +16,7 @@ from duenna.machines.lifecycle import ALIVE, ChildState, Step, after
 from duenna.machines.plan import Strategy
 from duenna.machines.restart_policy import floor
 from duenna.machines.verdict import AutoShutdown, Fate, OnGiveUp, ends_supervisor, fate
+from duenna.storage import StateRefusedError
 
 if TYPE_CHECKING:
     from duenna._manager import Manager
@@ -73,6 +74,8 @@ class Restarts:
             manager.reset(cell)
         elif fallback is not None:
             fallback(cell)
+        elif isinstance(reason, StateRefusedError):
+            self.park(cell, reason, None)  # at boot, too: a bot must start though one of its actors waits for a hand
         elif uptime is None and manager.sweeper.is_booting(cell):
             manager.reset(cell)
             manager.end(self._start_error(cell, reason))
@@ -122,6 +125,10 @@ class Restarts:
             return
         if isinstance(reason, ManualInterventionError):
             self.park(cell, reason, plan.unpark_after)
+            return
+        refused = self._runtime.state.needs_a_hand(cell.path)
+        if refused is not None:
+            self.park(cell, refused, None)
             return
         if failures.is_spent(plan.max_failures):
             if plan.on_give_up is OnGiveUp.PARK:

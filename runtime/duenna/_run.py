@@ -23,6 +23,7 @@ from duenna.machines.rules import Rule
 from duenna.recovery import RecoveryAction
 from duenna.settings import Settings, SettingsError, SettingsSource
 from duenna.spec import Child, Supervisor
+from duenna.storage import Store
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
@@ -44,6 +45,7 @@ def run(  # the options of open_runtime, and the clock
     directory: str | os.PathLike[str] | None = None,
     rules: Iterable[Rule] = (),
     recovery_actions: Iterable[RecoveryAction] = (),
+    state: Store | str | os.PathLike[str] | None = None,
     clock: trio.abc.Clock | None = None,
 ) -> StopReport:
     """Run *tree* until it is stopped, and say how that went: a bot's whole main loop.
@@ -65,6 +67,8 @@ def run(  # the options of open_runtime, and the clock
         directory: Where the error log and the recovery log go; None: nothing is written.
         rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
         recovery_actions: Actions of the bot's own, beside the built-in ones.
+        state: Where the state is kept: a folder for its files, or another store; None: `data/state`
+            in *directory*, or in memory if there is none, where it outlives actors but not the process.
         clock: Trio's clock for the run; None: the system's. Under another, nothing is forced
             by time.
 
@@ -72,6 +76,7 @@ def run(  # the options of open_runtime, and the clock
         GaveUpError: A root gave up.
         SettingsError: The *settings* were read, and are wrong.
         StartFailedError: A child did not become ready at boot.
+        StateError: The state cannot be read, is in use, or of a later version; nothing was started.
         TypeError: An argument has the wrong type.
         ValueError: An argument is out of range.
     """
@@ -85,6 +90,7 @@ def run(  # the options of open_runtime, and the clock
         directory=directory,
         rules=tuple(rules),
         recovery_actions=tuple(recovery_actions),
+        state=state,
     )
     return trio.run(_main, make, log_level, watchdog, clock=clock)
 

@@ -29,6 +29,9 @@ from duenna.machines.rules import Rule
 from duenna.recovery import RecoveryAction
 from duenna.settings import LiveSettings, Settings, SettingsSource
 from duenna.spec import Child, Supervisor
+from duenna.state import State
+from duenna.state._place import store_of
+from duenna.storage import Store
 from duenna.tree import TreeNode, snapshot
 
 if TYPE_CHECKING:
@@ -81,6 +84,7 @@ class Runtime(Facilities, Lifetime):
         directory: str | os.PathLike[str] | None = None,
         rules: Iterable[Rule] = (),
         recovery_actions: Iterable[RecoveryAction] = (),
+        state: Store | str | os.PathLike[str] | None = None,
     ) -> None:
         """Make the runtime of *tree*; ``open_runtime`` and ``run`` do."""
         if not isinstance(tree, Supervisor):
@@ -108,6 +112,7 @@ class Runtime(Facilities, Lifetime):
         self.policies = Policies(self.settings)
         self.on_settings(self.policies.changed)
         self.reports = Reports(self)
+        self.state = State(self, store_of(state, directory, self.rng))
         self.system = System(self, rules=rules, actions=recovery_actions, directory=directory, log_level=log_level)
         self.roots = [
             Node(self, self._summit, self.system.supervisor(self, system)),
@@ -227,11 +232,16 @@ class Runtime(Facilities, Lifetime):
         """
         await self._command(path, "stop", _commands.stop_child)
 
-    async def restart_child(self, path: str) -> Any:
+    async def restart_child(self, path: str, *, fresh: bool = False) -> Any:
         """Restart a running child under its supervisor's strategy, or start one that is down.
 
         Not counted in the intensity. In backoff, it starts now; of one that was stopped, has
         finished or is parked, the operator's stop and the failures are forgotten.
+
+        Args:
+            path: The child.
+            fresh: Set aside first what is stored of it, and of all below it, so that it begins clean.
+                Intents stay: their effects may be out. `duenna state` shows what was set aside.
 
         Returns:
             What it passed to ``context.ready(value)``, when it is ready.
@@ -243,7 +253,8 @@ class Runtime(Facilities, Lifetime):
             StoppedError: Its supervisor has ended.
             UnknownPathError: There is no such child.
         """
-        return await self._command(path, "restart", _commands.restart_child)
+        checks.flag("restart_child", "fresh", fresh)
+        return await self._command(path, "restart", _commands.restart_fresh if fresh else _commands.restart_child)
 
     async def delete_child(self, path: str) -> None:
         """Forget a child that is stopped, finished or parked, and its spec.

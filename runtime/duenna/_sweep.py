@@ -86,6 +86,8 @@ class Sweeper:
         for cell in children:
             if cell.state is ChildState.FAILED:  # parked before its supervisor was restarted, and still so
                 self._manager.restarts.await_unpark(cell)
+            elif cell.state is ChildState.PENDING and cell.path in self._node.runtime.state.stops:
+                self._manager.hold(cell)  # an operator stopped it, in this process or in the one before
         self._begin(Sweep(Kind.BOOT, [], children, Phase.STARTING, fresh=set(children)))
 
     def end(self) -> None:

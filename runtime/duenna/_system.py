@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from duenna._classifier import classifier_child
+from duenna._failing import Failing
+from duenna._standard_parts import add_standard_parts
 from duenna.health import HealthMonitor, health_child
 from duenna.machines.classifier import Classifier
 from duenna.machines.rule_table import STANDARD
@@ -15,6 +17,7 @@ from duenna.recovery import RecoveryAction, recovery_actor, recovery_of
 from duenna.secrets import redact
 from duenna.settings import Problem, Settings, SettingsError
 from duenna.spec import Child, Supervisor
+from duenna.state.actor import persistence_child
 from duenna.tracker import ErrorTracker
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ class System:
         recovery: What is done about it.
         monitor: How the bot does.
         records: What is written to disk, None if nothing is.
+        failing: The children that are in a round of attempts.
+        breakers: What is known of breakers of an earlier process, None if nothing outlives this one.
     """
 
     def __init__(
@@ -63,6 +68,8 @@ class System:
         runtime.system = self
         self.recovery = recovery_of(runtime, actions, log_level)
         self.monitor = HealthMonitor.of(runtime)
+        self.failing = Failing(runtime)
+        self.breakers = add_standard_parts(runtime)
         runtime.on_settings(self._changed)
 
     def supervisor(self, runtime: "Runtime", children: Iterable[Child | Supervisor]) -> Supervisor:
@@ -71,7 +78,9 @@ class System:
         The classifier starts last and stops first: what it still hands on is taken.
         """
         own = [recovery_actor(runtime, self.recovery), health_child(self.monitor)]
-        first = [] if self.records is None else [self.records.actor()]
+        first = [persistence_child(runtime.state)]  # the last to stop: all others leave it what they know
+        if self.records is not None:
+            first.append(self.records.actor())
         return Supervisor(
             "system", [*first, *own, *children, classifier_child(runtime)], intensity=_INTENSITY, period=60.0
         )

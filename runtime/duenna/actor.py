@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from duenna.fields import check_class
+
 if TYPE_CHECKING:
     from duenna.context import Context
 
@@ -64,6 +66,15 @@ class Actor:
             run=_hook(cls, "run"),
             stopping=_hook(cls, "stopping"),
         )
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        """Check the persistent fields of the new class, once attrs has made it.
+
+        Raises:
+            TypeError: One of them would not come back as it was saved.
+        """
+        check_class(cls)
 
     @property
     def context(self) -> "Context":

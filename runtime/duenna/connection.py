@@ -14,6 +14,7 @@ from duenna._text import describe
 from duenna.actor import Actor
 from duenna.connection_errors import ConnectionLostError, ConnectionTimeoutError
 from duenna.connection_events import ConnectionChanged
+from duenna.fields import codec_of
 from duenna.machines.link import RESTING, ConnectionState, Link, LinkEvent
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ class Connection(Actor):
         if self._way_out is not None:
             self._way_out(_RECONNECT)
         await trio.sleep_forever()
+
+    def clear_caches(self) -> None:
+        """Forget what the far end can be asked for again; called before each `recover`, which rebuilds it.
+
+        Unless extended, sets the fields that are ``persistent(cache=True)`` to their defaults.
+        """
+        codec = codec_of(type(self))
+        if codec is not None:
+            codec.reset_caches(self)
 
     async def close(self) -> None:
         """Let go of everything. Called however the link ended, after a `connect` that failed half-way too.

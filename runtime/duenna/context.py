@@ -11,6 +11,7 @@ from duenna import events
 from duenna._ask import Ask, Reply
 from duenna._messages import Messages
 from duenna._reporting import clean_context
+from duenna._state_context import StateContext
 from duenna._text import describe
 from duenna._timers import Timer
 from duenna._watch import Watch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from duenna._runtime import Runtime
 
 
-class Context:
+class Context(StateContext):
     """One incarnation's way to its runtime.
 
     Everything set up through it (timers, watches, subscriptions, background tasks,

@@ -19,7 +19,7 @@ from duenna.error_events import ErrorClassified
 from duenna.errors import DuennaError
 from duenna.machines import checks
 from duenna.machines.classification import Severity
-from duenna.machines.error_tracker import SPAN, Counts, ErrorTally, Trend
+from duenna.machines.error_tracker import SPAN, Counts, ErrorTally, TallyMemory, Trend
 from duenna.records.dates import timestamp
 from duenna.records.error_log import ErrorRecord, record_of, service_of, type_of
 from duenna.records.files import replace
@@ -212,6 +212,19 @@ class ErrorTracker:
         for event in found:
             _count(tally, event)
         return self._summary(tally, found, now, complete=self._gone < begin or self._gone == -math.inf)
+
+    # -- for the next process ---------------------------------------------------
+
+    def dump(self) -> TallyMemory | None:
+        """Return the totals, for the next process; None: there was no error. Each error is in the error log."""
+        return self._tally.dump(self.repeated) if self.total or self.repeated else None
+
+    def load(self, memory: TallyMemory) -> None:
+        """Count the errors of earlier processes, too; none of them is kept, so what is about some is not complete."""
+        self._tally.load(memory)
+        self.repeated += memory.repeated
+        if memory.total:
+            self._gone = max(self._gone, self.now())
 
     # -- for a person ----------------------------------------------------------
 

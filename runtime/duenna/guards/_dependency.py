@@ -312,6 +312,10 @@ class Dependency:
         if before is not health:
             registry.emit(self, GuardHealthChanged, previous=before, health=health, why=why)
 
+    def tell(self, change: Change) -> None:
+        """Tell of a move that was made for it."""
+        self._tell(change)
+
     def _learn_rules(self) -> None:
         breaker = self.settings.breaker
         self._counts_error = breaker.counts if isinstance(breaker, Breaker) else is_failure

@@ -8,20 +8,16 @@ call remembers the calls before; a breaker that forgets is none.
 import gc
 import threading
 from collections import ChainMap
-from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, ItemsView, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
-import attrs
-import trio
-
-from duenna._owner import owner_of
 from duenna._random import generator
-from duenna._scope import current, surroundings
-from duenna._text import describe
 from duenna.errors import DuennaError
+from duenna.guards._conflict import conflict
+from duenna.guards._link import Link
 from duenna.guards._verdicts import Judge
 
 if TYPE_CHECKING:
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from duenna.guards._shared import DependencySettings
     from duenna.guards.statistics import GuardStatistics
     from duenna.machines.classifier import Classifier
+    from duenna.machines.permit import Change
 
 MOST = 1000
 """Dependencies that are kept, at most, unless guards of more names live."""
@@ -92,6 +89,10 @@ class Guards(Mapping[str, "Dependency"]):
     def __len__(self) -> int:
         return len(self._known())
 
+    def items(self) -> "ItemsView[str, Dependency]":
+        """Return all of them as they are now, by name; one look, however many there are."""
+        return dict(sorted(self._known().items())).items()
+
     def statistics(self) -> "tuple[GuardStatistics, ...]":
         """Return the counters of all of them, by name."""
         return tuple(dependency.statistics() for _, dependency in sorted(self._known().items()))
@@ -112,60 +113,6 @@ class Stage(Protocol):
         ...
 
 
-@attrs.define(eq=False)
-class _Link:
-    """A runtime that wants to hear of its guards, and its loop."""
-
-    runtime: "Runtime"
-    token: trio.lowlevel.TrioToken = attrs.field(factory=trio.lowlevel.current_trio_token, init=False)
-    _judge: Judge | None = None
-
-    @property
-    def is_here(self) -> bool:
-        """Whether its loop is what runs in this thread now."""
-        return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is self.token
-
-    @property
-    def judge(self) -> Judge:
-        """Who asks its classifier, whichever that is at present."""
-        judge, classifier = self._judge, self.runtime.classifier
-        if judge is None or judge.classifier is not classifier:
-            judge = self._judge = Judge(classifier)
-        return judge
-
-    @property
-    def owner(self) -> str:
-        """The path of the actor whose code runs here now; empty if it is none's."""
-        if not (self.is_here and trio.lowlevel.in_trio_task()):
-            return ""
-        return owner_of(trio.lowlevel.current_task(), self.runtime.askers)
-
-    def report(self, guard: str, error: Exception, attempts: int) -> None:
-        """Have the failure of a call through *guard* reported."""
-        self.call(self.runtime.reports.guard, guard, error, attempts, self.owner, surroundings(current()))
-
-    def call(self, function: Callable[..., object], *args: Any) -> bool:
-        """Call a *function* of the runtime in its own thread, now or soon; return whether that is possible."""
-        if self.is_here:
-            function(*args)
-            return True
-        try:
-            self.token.run_sync_soon(function, *args)
-        except trio.RunFinishedError:
-            return False
-        return True
-
-    def post(self, kind: "type[GuardEvent]", guard: str, fields: dict[str, Any]) -> None:
-        """Post an event that somebody wants, from whatever thread."""
-        runtime = self.runtime
-        if not runtime.bus.wants(kind):
-            return
-        path = self.owner
-        texts = {name: describe(value) if isinstance(value, BaseException) else value for name, value in fields.items()}
-        event = kind(time=runtime.now(), path=path or "/", guard=guard, **texts)
-        self.call(runtime.bus.post, event)
-
-
 class GuardRegistry:
     """The dependencies by name, and the runtimes that are told of them. Thread-safe.
 
@@ -179,9 +126,10 @@ class GuardRegistry:
         self._lock = threading.RLock()
         self._known: ChainMap[str, Dependency] = ChainMap()
         self._users: WeakKeyDictionary[Dependency, WeakSet[Any]] = WeakKeyDictionary()
-        self._links: tuple[_Link, ...] = ()
+        self._links: tuple[Link, ...] = ()
         self._rng: Random | None = None
         self._judge: Judge | None = None
+        self._restored: list[tuple[Dependency, Change]] = []
         self._staged = 0
         self.is_heard = False
         self._here = threading.local()
@@ -208,7 +156,9 @@ class GuardRegistry:
             gc.collect()  # those that use it may be garbage already
             found = self._take(name, settings, guard, make)
         if found.settings != settings:
-            raise ValueError(_conflict(name, found.settings, settings))
+            raise ValueError(conflict(name, found.settings, settings))
+        if self._restored:
+            self._tell_restored()
         return found
 
     def join(self, dependency: "Dependency", guard: object) -> None:
@@ -258,10 +208,16 @@ class GuardRegistry:
 
     @contextmanager
     def attached(self, runtime: "Runtime") -> Generator[None]:
-        """Tell *runtime*, whose loop runs in this thread, of all guards while the block runs."""
-        link = _Link(runtime)
+        """Tell *runtime*, whose loop runs in this thread, of all guards while the block runs.
+
+        Those that have not been used yet become what its state says that they were.
+        """
+        link = Link(runtime)
         self._count(came=link)
         try:
+            for name, dependency in self._snapshot().items():
+                self._recall(link, dependency, is_outer=name not in self._known.maps[0])
+            self._tell_restored()
             yield
         finally:
             self._count(went=link)
@@ -285,7 +241,7 @@ class GuardRegistry:
         for link in self._links:
             link.report(dependency.name, error, attempts)
 
-    def link(self) -> _Link | None:
+    def link(self) -> Link | None:
         """Return the runtime which runs in this thread, or else the only one; None if there is neither."""
         links = self._links
         for link in links:
@@ -334,7 +290,7 @@ class GuardRegistry:
 
     # -- parts -----------------------------------------------------------------
 
-    def _count(self, *, came: _Link | None = None, went: _Link | None = None, staged: int = 0) -> None:
+    def _count(self, *, came: Link | None = None, went: Link | None = None, staged: int = 0) -> None:
         with self._lock:
             links = (*self._links, came) if came is not None else self._links
             self._links = tuple(link for link in links if link is not went)
@@ -354,12 +310,27 @@ class GuardRegistry:
             if found is None or (found.settings != settings and not self._users[found]):
                 found = make()
                 self._users[found] = WeakSet()
+                if known is self._known.maps[0]:
+                    for link in self._links:
+                        self._recall(link, found, is_outer=False)
             known.pop(name, None)
             known[name] = found  # the last, again: the first is the one that was asked for longest ago
             if found.settings == settings:
                 self._users[found].add(guard)
                 self._forget_surplus(known)
             return found
+
+    def _recall(self, link: Link, dependency: "Dependency", *, is_outer: bool) -> None:
+        change = link.recall(dependency, is_outer=is_outer)
+        if change is not None:
+            self._restored.append((dependency, change))
+
+    def _tell_restored(self) -> None:
+        """Tell of what was restored; under no lock, for whoever hears of it may make guards."""
+        with self._lock:
+            restored, self._restored = self._restored, []
+        for dependency, change in restored:
+            dependency.tell(change)
 
     def _layer(self) -> "MutableMapping[str, Dependency]":
         return getattr(self._here, "known", self._known.maps[0])
@@ -376,24 +347,6 @@ class GuardRegistry:
             if not self._users[dependency]:
                 return
             known[name] = dependency  # to the end: the next time, others are looked at
-
-
-def _conflict(name: str, used: "DependencySettings", asked: "DependencySettings") -> str:
-    """Say which settings differ; whole settings are long."""
-    what = "; ".join(
-        f"{each.name}={there!r}, this one has {each.name}={here!r}"
-        for each in attrs.fields(type(used))
-        if _key(each, there := getattr(used, each.name)) != _key(each, here := getattr(asked, each.name))
-    )
-    return (
-        f"guard {name!r}: there is one of this name with {what}: guards of one name share one breaker and bulkhead, "
-        "so give both the same settings (or use `with_` of the one that is there), or give this one another name"
-    )
-
-
-def _key(field: Any, value: Any) -> Any:
-    """Return what *value* is compared by."""
-    return value if field.eq_key is None else field.eq_key(value)
 
 
 registry = GuardRegistry()

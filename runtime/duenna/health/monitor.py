@@ -13,11 +13,13 @@ from duenna.error_events import ErrorClassified, HealthChanged
 from duenna.guard_events import BreakerChanged, GuardHealthChanged
 from duenna.health._facts import LinkRecord, Look
 from duenna.health._guards import UsedGuards
+from duenna.health._state import STATE, of_state
 from duenna.health.report import HealthReport
-from duenna.machines.breaker import BreakerState
+from duenna.machines.breaker import BreakerState, Cause
 from duenna.machines.health import MOST_ISSUES, Announced, Change, Overall, Service, ServiceStatus, Tally
 from duenna.machines.kpis import RECENT, Outages, kpis
 from duenna.machines.link import UP, ConnectionState
+from duenna.state import events as state_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,12 +135,16 @@ class HealthMonitor(EventStream):
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Note what a breaker has done."""
-        self.opens += event.state is BreakerState.OPEN
+        self.opens += event.state is BreakerState.OPEN and event.cause is not Cause.RESTORED
         self._mark_guard(event.guard)
 
     def guard_changed(self, event: GuardHealthChanged) -> None:
         """Note that a dependency does better or worse."""
         self._mark_guard(event.guard)
+
+    def state_changed(self, _event: events.Event) -> None:
+        """Note that the state may do better or worse."""
+        self._mark(STATE)
 
     def erred(self, _event: ErrorClassified) -> None:
         """Note that there was an error: they may come too fast now."""
@@ -206,7 +212,8 @@ class HealthMonitor(EventStream):
             if isinstance(cell, Node):
                 self.mark_all()  # what is below it does better or worse with it: in the next turn
             else:
-                yield announced.judge(path, None if cell is None else look.one(cell))
+                service = None if cell is None else look.one(cell)
+                yield announced.judge(path, of_state(self._runtime.state, service) if path == STATE else service)
         for name in guards:
             yield announced.judge(name, self._guards.one(name))
 
@@ -254,7 +261,7 @@ class HealthMonitor(EventStream):
             services={each.name: each.status for each in services},
             recent_errors=recent,
             breakers={name: dependency.state for name, dependency, _, _ in guards},
-            issues=self._issues(services),
+            issues=self._issues(services, runtime.state.issues()),
             kpis=kpis(
                 recent_errors=recent,
                 successes=sum(counts.successes for *_, counts in guards),
@@ -294,10 +301,17 @@ class HealthMonitor(EventStream):
         """Yield how each actor of the bot does, and of the runtime's own those that are not well."""
         runtime = self._runtime
         yield from look.all(runtime.roots[-1:])
-        if not runtime.stopping.is_set():
-            for service in look.all(runtime.roots[:-1]):
-                if service.status is not ServiceStatus.OPERATIONAL:
-                    yield service
+        if runtime.stopping.is_set():
+            return
+        saver: Service | None = None
+        for service in look.all(runtime.roots[:-1]):
+            if service.name == STATE:
+                saver = service
+            elif service.status is not ServiceStatus.OPERATIONAL:
+                yield service
+        state = of_state(runtime.state, saver)
+        if state is not None and state.status is not ServiceStatus.OPERATIONAL:
+            yield state
 
     def _overall(self, services: list[Service]) -> Overall:
         runtime = self._runtime
@@ -311,7 +325,7 @@ class HealthMonitor(EventStream):
             return Overall.DEGRADED
         return found
 
-    def _issues(self, services: list[Service]) -> tuple[str, ...]:
+    def _issues(self, services: list[Service], of_the_state: tuple[str, ...]) -> tuple[str, ...]:
         runtime = self._runtime
         if runtime.is_over:
             return (f"the runtime has ended: {runtime.reason}",)
@@ -320,7 +334,9 @@ class HealthMonitor(EventStream):
         found = [] if runtime.has_booted else ["the runtime is starting"]
         if self._is_erring():
             found.append(self._errors_sentence())
-        found += [f"{each.name} {each.why}" for each in services if each.why]
+        found += of_the_state
+        together = "; ".join(of_the_state)
+        found += [f"{each.name} {each.why}" for each in services if each.why and each.why != together]
         if len(found) > MOST_ISSUES:
             found[MOST_ISSUES:] = [f"and {len(found) - MOST_ISSUES} more"]
         return tuple(found)
@@ -355,5 +371,12 @@ _HEARD: dict[type[events.Event], Any] = {
     BreakerChanged: HealthMonitor.breaker_changed,
     GuardHealthChanged: HealthMonitor.guard_changed,
     ErrorClassified: HealthMonitor.erred,
+    state_events.StateDamaged: HealthMonitor.state_changed,
+    state_events.StateNotDurable: HealthMonitor.state_changed,
+    state_events.StateDurable: HealthMonitor.state_changed,
+    state_events.StateUnencodable: HealthMonitor.state_changed,
+    state_events.ReconcileBegan: HealthMonitor.state_changed,
+    state_events.ReconcileEnded: HealthMonitor.state_changed,
+    state_events.StateEncodable: HealthMonitor.state_changed,
 }
 """What is heard, and how; everything else costs one look-up."""

@@ -1,10 +1,12 @@
 """Quiet time after an alert, for each kind and target."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
 
+from duenna.machines.alert_memory import HeldMemory, QuietMemory
 from duenna.machines.alert_words import Condition
 
 MOST: Final = 10_000
@@ -12,6 +14,9 @@ MOST: Final = 10_000
 
 MOST_HELD: Final = 1000
 """Conditions that wait for the end of their quiet time; of more, the newest are dropped."""
+
+MOST_KEPT: Final = 1000
+"""Quiet times that outlive the process, those that began last."""
 
 Key = tuple[str, str]
 """Kind and target."""
@@ -57,3 +62,24 @@ class Cooldown:
         """Return when the next quiet time ends for which something waits; inf if nothing does."""
         never = float("-inf")
         return min((self._began.get(key, never) + period for key in self._held), default=float("inf"))
+
+    def dump(self, period: float, now: float, ahead: float) -> tuple[tuple[QuietMemory, ...], tuple[HeldMemory, ...]]:
+        """Return the quiet times of *period* seconds that last at *now*, and what waits for their ends.
+
+        Args:
+            period: Seconds.
+            now: Monotonic seconds.
+            ahead: Seconds by which the clock is ahead on which they are stored.
+        """
+        quiet = [(key, began) for key, began in self._began.items() if now < began + period][-MOST_KEPT:]
+        return (
+            tuple(QuietMemory(*key, began + ahead) for key, began in quiet),
+            tuple(HeldMemory.of(condition, met + ahead) for condition, met in self._held.values()),
+        )
+
+    def load(self, quiet: Iterable[QuietMemory], held: Iterable[HeldMemory], now: float, ahead: float) -> None:
+        """Go on with quiet times, and with what waits for their ends; none began later than *now*."""
+        for each in quiet:
+            self.begin((each.kind, each.target), min(now, each.began - ahead))
+        for memory in held:
+            self.hold(memory.condition(), min(now, memory.met - ahead))

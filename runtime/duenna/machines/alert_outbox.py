@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import attrs
 
+from duenna.machines.alert_memory import OutboxMemory
 from duenna.machines.alert_options import Route
 from duenna.machines.alert_words import Alert, Notification, Reason
 
@@ -14,6 +16,27 @@ HOUR: Final = 3600.0
 
 Number = Callable[[], int]
 """Gives the number of the next notification."""
+
+
+@attrs.frozen
+class Doubts:
+    """What of one receiver's notifications may not have reached it.
+
+    Attributes:
+        begun: Ids of alerts whose beginning may not have.
+        ended: Ids of alerts whose end may not have.
+    """
+
+    begun: AbstractSet[str] = frozenset()
+    ended: AbstractSet[str] = frozenset()
+
+    @classmethod
+    def of(cls, notes: Iterable[Notification]) -> "Doubts":
+        """Return those about *notes*."""
+        listed = list(notes)
+        begun = {alert.id for note in listed for alert in note.firing}
+        begun |= {name for note in listed for name in note.brief}
+        return cls(begun, {alert.id for note in listed for alert in note.resolved})
 
 
 @attrs.define
@@ -104,6 +127,39 @@ class Outbox:
         """Forget an *alert* that will not be offered again."""
         for kept in (self._told, self._held, self._worst):
             kept.pop(alert.id, None)
+
+    def owes(self, alert: Alert) -> bool:
+        """Return whether there is something of *alert* that the receiver is to be told and was not."""
+        if alert.id in self._told:
+            return not alert.is_firing or self._worst[alert.id] < alert.severity.rank
+        return alert.id not in self._held and self._is_wanted(alert, ())
+
+    def dump(self, live: AbstractSet[str], gone: AbstractSet[str], doubts: Doubts, ahead: float) -> OutboxMemory:
+        """Return what the receiver was told, for the next process.
+
+        Args:
+            live: Ids of the alerts of which it may be told more.
+            gone: Ids of those whose end was told, but may not have reached every receiver.
+            doubts: What may not have reached this one.
+            ahead: Seconds by which the clock is ahead on which it is stored.
+        """
+        told = {name: rank for name, rank in self._worst.items() if name in live and name not in doubts.begun}
+        told |= dict.fromkeys(sorted((doubts.ended & gone) - doubts.begun), 0)
+        return OutboxMemory(
+            told=told,
+            held=(*(name for name in self._held if name in live), *sorted(gone - doubts.ended)),
+            sent=tuple(time + ahead for time in self._sent),
+            suppressed=self.suppressed,
+            suppressed_ever=self.suppressed_ever,
+        )
+
+    def load(self, memory: OutboxMemory, now: float, ahead: float) -> None:
+        """Go on with what the receiver was told."""
+        self._told.update(dict.fromkeys(memory.told))
+        self._worst.update(memory.told)
+        self._held.update(dict.fromkeys(memory.held))
+        self._sent.extend(min(now, time - ahead) for time in memory.sent)
+        self.suppressed, self.suppressed_ever = memory.suppressed, memory.suppressed_ever
 
     def _hold(self, new: list[Alert]) -> None:
         missed = [alert for alert in new if alert.id not in self._held]

@@ -1,11 +1,12 @@
 """Silences: a person wants to hear nothing of some alerts for a while."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
 
-from duenna.machines.alert_matchers import Matcher, all_fit
+from duenna.machines.alert_matchers import Matcher, all_fit, matchers
+from duenna.machines.alert_memory import SilenceMemory
 
 MOST: Final = 1000
 """Silences at a time."""
@@ -93,3 +94,38 @@ class Silences:
     def next_at(self) -> float:
         """Return when the next one ends; inf if there is none."""
         return min((silence.until for silence in self._kept.values()), default=float("inf"))
+
+    @property
+    def made(self) -> int:
+        """How many were ever added."""
+        return self._made
+
+    def dump(self, ahead: float) -> tuple[SilenceMemory, ...]:
+        """Return all of them, with times of a clock that is *ahead* seconds ahead."""
+        return tuple(
+            SilenceMemory(
+                id=silence.id,
+                matchers=tuple(map(str, silence.matchers)),
+                since=silence.since + ahead,
+                until=silence.until + ahead,
+                author=silence.author,
+                comment=silence.comment,
+            )
+            for silence in self._kept.values()
+        )
+
+    def load(self, silences: Iterable[SilenceMemory], made: int, now: float, ahead: float) -> None:
+        """Go on with *silences* that have not ended by *now*; none lasts longer than it was to."""
+        self._made = max(self._made, made)
+        for memory in silences:
+            since = min(now, memory.since - ahead)
+            until = min(memory.until - ahead, now + memory.until - memory.since)
+            if until > now:
+                self._kept[memory.id] = Silence(
+                    id=memory.id,
+                    matchers=matchers(memory.matchers),
+                    since=since,
+                    until=until,
+                    author=memory.author,
+                    comment=memory.comment,
+                )

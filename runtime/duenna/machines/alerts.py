@@ -16,7 +16,7 @@ Everything is decided by ``apply`` and ``tick``, which take the time; ``next_at`
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Self
 
 import attrs
 import msgspec
@@ -33,6 +33,10 @@ from duenna.machines.classification import Severity
 
 MOST: Final = 1000
 """Alerts that fire at a time; conditions beyond them are counted, and are alerts when they are met again later."""
+
+
+Labels = tuple[tuple[str, str], ...]
+"""The labels that group, with their values."""
 
 
 @attrs.frozen
@@ -85,7 +89,7 @@ class Alerts:
     _outboxes: tuple[Outbox, ...]
     _active: dict[Key, Alert] = attrs.field(factory=dict[Key, Alert], init=False)
     _expiring: set[Key] = attrs.field(factory=set[Key], init=False)
-    _groups: dict[tuple[str, ...], Group] = attrs.field(factory=dict[tuple[str, ...], Group], init=False)
+    _groups: dict[Labels, Group] = attrs.field(factory=dict[Labels, Group], init=False)
     _group_of: dict[str, Group] = attrs.field(factory=dict[str, Group], init=False)
     _cooldown: Cooldown = attrs.field(factory=Cooldown, init=False)
     _silences: Silences = attrs.field(factory=Silences, init=False)
@@ -95,7 +99,7 @@ class Alerts:
     _due: float = attrs.field(default=float("inf"), init=False)
 
     @classmethod
-    def of(cls, options: AlertOptions, routes: Iterable[Route]) -> "Alerts":
+    def of(cls, options: AlertOptions, routes: Iterable[Route]) -> Self:
         """Return alerts for the receivers of *routes*."""
         return cls(options, tuple(Outbox(route) for route in routes))
 
@@ -234,8 +238,7 @@ class Alerts:
             self._expiring.add(key)
         self._cooldown.begin(key, now)
         self._inhibitor.add(alert)
-        labels = {name: alert.labels.get(name, "") for name in self.options.group_by}
-        group = self._groups.setdefault(tuple(labels.items()), Group(labels))  # type: ignore[arg-type]
+        group = self._group_for(alert)
         self._group_of[alert.id] = group
         why = self._hidden(alert, now)
         if why is None:
@@ -243,6 +246,10 @@ class Alerts:
         else:
             self._hold(group, alert, why)
         self._wake()
+
+    def _group_for(self, alert: Alert) -> Group:
+        labels = {name: alert.labels.get(name, "") for name in self.options.group_by}
+        return self._groups.setdefault(tuple(labels.items()), Group(labels))
 
     def _hold(self, group: Group, alert: Alert, why: str) -> None:
         self.suppressed[why] += 1

@@ -21,7 +21,7 @@ class BreakerState(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a breaker moves: the calls, the time, or a hand."""
+    """Why a breaker moves: the calls, the time, a hand, or because an earlier process left it open."""
 
     FAILURES = "failures"
     SLOW_CALLS = "slow_calls"
@@ -33,6 +33,7 @@ class Cause(StrEnum):
     METRICS_ONLY = "metrics_only"
     CLOSE = "close"
     RESET = "reset"
+    RESTORED = "restored"
 
 
 _S = BreakerState
@@ -49,11 +50,12 @@ BY_HAND: dict[Cause, BreakerState] = {
 BY_ITSELF: dict[tuple[BreakerState, Cause], BreakerState] = {
     (_S.CLOSED, Cause.FAILURES): _S.OPEN,
     (_S.CLOSED, Cause.SLOW_CALLS): _S.OPEN,
+    (_S.CLOSED, Cause.RESTORED): _S.OPEN,
     (_S.OPEN, Cause.WAITED): _S.HALF_OPEN,
     (_S.HALF_OPEN, Cause.PROBE_FAILED): _S.OPEN,
     (_S.HALF_OPEN, Cause.PROBES_PASSED): _S.CLOSED,
 }
-"""Where its calls and the time move a breaker."""
+"""Where its calls, the time, and the past of an earlier process move a breaker."""
 
 TRANSITIONS = BY_ITSELF | {(state, cause): then for state in BreakerState for cause, then in BY_HAND.items()}
 """Every legal move; what is not here is a defect of the machine."""

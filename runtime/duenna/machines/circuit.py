@@ -87,6 +87,11 @@ class Circuit:
         """Calls since it was made or reset that have ended, in whatever way."""
         return self._counters.calls + self.permit.seq + self._counters.released
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether no call has ended or was refused since it was made or reset."""
+        return not (self.outcomes or self._counters.rejected)
+
     def admit(self, now: float) -> Permit | Rejected:
         """Return a permit to settle or release, or how long to wait for one."""
         state = self.state
@@ -194,6 +199,26 @@ class Circuit:
         previous, change = self.state, self._move(Cause.RESET, now)
         self._counters = Counters()
         return None if previous is self.state else change
+
+    def restore(self, now: float, *, openings: int, left: float, lasted: float) -> Change | None:
+        """Be open at *now*, as an earlier process left it; None, and no change, unless it is closed.
+
+        It stays so for no longer than the settings allow: the clocks of two processes may disagree.
+
+        Args:
+            now: Monotonic seconds.
+            openings: Openings since it was last closed, this one included; less than 1 counts as 1.
+            left: Seconds until a probe is let through; 0 or less: the next call is one.
+            lasted: Seconds for which it was open already; less than 0 counts as 0.
+        """
+        if self.state is not _CLOSED:
+            return None
+        self.openings = max(1, openings)
+        wait = min(max(0.0, left), self.settings.opening(self.openings, 1.0))
+        change = self._move(Cause.RESTORED, now, wait)
+        self.until = now + wait
+        self.since = now - max(0.0, lasted)
+        return change
 
     def statistics(self, now: float) -> CircuitStatistics:
         """Return the counters."""

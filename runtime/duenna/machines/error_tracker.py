@@ -7,10 +7,12 @@ of its own any more is counted under `OTHER`, so a sum over the keys is always t
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 import attrs
+import msgspec
 
 MOST_KEYS: Final = 1000
 """So many keys are counted one by one, the first that came; the rest is `OTHER`."""
@@ -65,11 +67,36 @@ class Counts:
         """Return the counts, the largest first, equal ones by key."""
         return dict(sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def _add_new(self, key: str) -> None:
+    def add_all(self, counted: Mapping[str, int]) -> None:
+        """Add what was *counted* elsewhere: how often each key came."""
+        for key, count in counted.items():
+            self._add_new(key, count)
+
+    def _add_new(self, key: str, count: int = 1) -> None:
         counts, key = self._counts, key[:LONGEST_KEY]
         if key not in counts and len(counts) - (OTHER in counts) >= MOST_KEYS:
             key = OTHER
-        counts[key] = counts.get(key, 0) + 1
+        counts[key] = counts.get(key, 0) + count
+
+
+class TallyMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is counted of errors, for the next process.
+
+    Attributes:
+        total: Errors so far.
+        by_type: How many of each type.
+        by_category: How many of each category.
+        by_service: How many of each service.
+        by_severity: How many of each severity.
+        repeated: Reports of errors that had been reported before.
+    """
+
+    total: int
+    by_type: dict[str, int]
+    by_category: dict[str, int]
+    by_service: dict[str, int]
+    by_severity: dict[str, int]
+    repeated: int = 0
 
 
 @attrs.define(eq=False)
@@ -106,6 +133,25 @@ class ErrorTally:
             slices[-1][1] += 1
         else:
             slices.append([index, 1])
+
+    def dump(self, repeated: int = 0) -> TallyMemory:
+        """Return the totals; rates and trends are about the last minutes of this process."""
+        return TallyMemory(
+            total=self.total,
+            by_type=self.by_type.ranked(),
+            by_category=self.by_category.ranked(),
+            by_service=self.by_service.ranked(),
+            by_severity=self.by_severity.ranked(),
+            repeated=repeated,
+        )
+
+    def load(self, memory: TallyMemory) -> None:
+        """Add the totals of an earlier process."""
+        self.total += memory.total
+        self.by_type.add_all(memory.by_type)
+        self.by_category.add_all(memory.by_category)
+        self.by_service.add_all(memory.by_service)
+        self.by_severity.add_all(memory.by_severity)
 
     def count_since(self, seconds: float, now: float) -> int:
         """Return how many errors fell into the last *seconds* seconds before *now*, to a second.

@@ -115,6 +115,24 @@ class RecoveryStatistics(TypeStatistics, frozen=True, kw_only=True):
     refused: int = 0
 
 
+class RecoveryMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What recovery knows that the next process needs to.
+
+    Attributes:
+        whole: All attempts.
+        by_type: The same by the kind of what was recovered.
+        by_action: The same by the name of the action.
+        refused: Incidents that no action answered, for too many were open.
+        pauses: Until when sources want to be left alone, in seconds since 1970.
+    """
+
+    whole: TypeStatistics
+    by_type: dict[str, TypeStatistics] = {}
+    by_action: dict[str, TypeStatistics] = {}
+    refused: int = 0
+    pauses: dict[str, float] = {}
+
+
 @attrs.frozen(kw_only=True)
 class Subject:
     """What an attempt is made for.
@@ -145,6 +163,11 @@ class _Count:
     def frozen(self) -> TypeStatistics:
         total = self.successful + self.failed
         return TypeStatistics(total=total, successful=self.successful, failed=self.failed, gave_up=self.gave_up)
+
+    def add(self, counted: TypeStatistics) -> None:
+        self.successful += counted.successful
+        self.failed += counted.failed
+        self.gave_up += counted.gave_up
 
 
 @attrs.define(eq=False, repr=False)
@@ -246,6 +269,24 @@ class Journal:
             counters=counters,
             refused=self.refused,
         )
+
+    def dump(self, pauses: dict[str, float]) -> RecoveryMemory:
+        """Return the counts, for the next process; the attempts themselves are in the recovery log."""
+        return RecoveryMemory(
+            whole=self._all.frozen(),
+            by_type={name: count.frozen() for name, count in self._by_type.items()},
+            by_action={name: count.frozen() for name, count in self._by_action.items()},
+            refused=self.refused,
+            pauses=pauses,
+        )
+
+    def load(self, memory: RecoveryMemory) -> None:
+        """Count the attempts of earlier processes, too."""
+        self._all.add(memory.whole)
+        for counts, counted in (self._by_type, memory.by_type), (self._by_action, memory.by_action):
+            for name, count in counted.items():
+                _of(counts, name).add(count)
+        self.refused += memory.refused
 
     def clear(self) -> None:
         """Forget the attempts that are over, and their counts."""

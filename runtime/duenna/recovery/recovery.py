@@ -20,7 +20,7 @@ from duenna.recovery._lines import Lines, plain, title
 from duenna.recovery._ports import Classify, EventSink, NoSink, Now, RecordSink, RecoverySettings
 from duenna.recovery.action import RecoveryAction
 from duenna.recovery.actions import NETWORK_RETRY, built_in
-from duenna.recovery.attempts import Journal, RecoveryStatistics, Subject
+from duenna.recovery.attempts import Journal, RecoveryMemory, RecoveryStatistics, Subject, TypeStatistics
 from duenna.recovery.courses import Courses
 from duenna.recovery.data import LastGoodData
 from duenna.recovery.gateways import Gateways
@@ -32,6 +32,9 @@ from duenna.wallclock import WallTime, wall_time
 
 LONGEST_RECONNECT: Final = 30.0
 """Seconds that one reconnection of `Recovery.recover` may take unless its caller says otherwise."""
+
+LONGEST_PAUSE: Final = 3 * 86_400.0
+"""Seconds for which a pause of an earlier process may last on: no ban is longer, and wall clocks may be wrong."""
 
 _MOST_PAUSES: Final = 1000
 
@@ -281,6 +284,20 @@ class Recovery:
         """Return the seconds for which *source*, a guard's name or a path, is to be left alone; 0: it is not."""
         return max(0.0, self._pauses.get(source, 0.0) - self._now())
 
+    def dump(self, to_wall: Callable[[float], float]) -> RecoveryMemory | None:
+        """Return the counts and the pauses that last, for the next process; None: there is nothing yet."""
+        now = self._now()
+        memory = self._journal.dump({name: to_wall(until) for name, until in self._pauses.items() if until > now})
+        return None if memory == _NOTHING else memory
+
+    def load(self, memory: RecoveryMemory, from_wall: Callable[[float], float]) -> None:
+        """Go on from the counts and the pauses of an earlier process."""
+        self._journal.load(memory)
+        for source, until in memory.pauses.items():
+            left = from_wall(until) - self._now()
+            if left > 0:
+                self.pause(source, min(left, LONGEST_PAUSE))
+
     def add_gateway(self, guard: str) -> None:
         """Name the guard of an order gateway: while its breaker is open, orders go to paper trading.
 
@@ -329,6 +346,9 @@ class Recovery:
 
     def _enabled(self) -> list[RecoveryAction]:
         return [self._actions[name] for name in self._plan.order() if self._plan.is_enabled(name)]
+
+
+_NOTHING: Final = RecoveryMemory(whole=TypeStatistics())
 
 
 def _policy(settings: RecoverySettings) -> ReconnectPolicy:

@@ -1,5 +1,6 @@
 """Whether orders go to the exchange or to paper trading; order gateways ask before each order."""
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -22,12 +23,14 @@ class TradingMode:
     Attributes:
         since: When the mode was entered, in seconds of the clock; 0 before the first change.
         why: What led to it, in words.
+        on_change: Called when a cause came or went.
     """
 
     _now: Now
     _events: EventSink = attrs.field(factory=NoSink)
     since: float = attrs.field(default=0.0, init=False)
     why: str = attrs.field(default="", init=False)
+    on_change: Callable[[], None] = attrs.field(default=lambda: None, init=False)
     _causes: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
 
     @property
@@ -71,6 +74,7 @@ class TradingMode:
             self._changed(before, f"{cause} is healthy", by)
 
     def _changed(self, before: Mode, why: str, by: str) -> None:
+        self.on_change()
         mode = self.mode
         if mode is before:
             return

@@ -13,6 +13,7 @@ from duenna.testing._world import World
 from duenna.testing.invariants import Checker, Violation
 from duenna.testing.probe import data_probe
 from duenna.testing.rehearsal import HANGS, rehearse
+from duenna.testing.simfs import SimFs, SimulatedCrash
 from duenna.testing.steps import Plan
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "Scenario",
+    "SimFs",
+    "SimulatedCrash",
     "Violation",
     "World",
     "WorldError",

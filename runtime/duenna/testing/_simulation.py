@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,8 +17,11 @@ from duenna.faults import FaultPlan
 from duenna.machines import checks
 from duenna.settings import Settings, SettingsSource
 from duenna.spec import Child, Supervisor
+from duenna.storage import FileStore, MemoryStore
+from duenna.testing._disk import Disk
 from duenna.testing._errors import WorldError
 from duenna.testing._stuck import end_by_force
+from duenna.testing._world_fs import WorldFs
 from duenna.testing.invariants import Checker, Violation
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ class Scenario:
         settings: As of `duenna.open_runtime`.
         records: A folder of the bot's disk, below `World.folder`, in which it keeps its error log and its
             recovery log; empty: it keeps none.
+        state: A folder of the bot's disk, below `World.folder`, in which it keeps its state; the faults of files
+            strike there, too. Empty: it keeps it in memory.
     """
 
     tree: Supervisor
@@ -56,6 +62,7 @@ class Scenario:
     feeds: tuple[str, ...] = ()
     settings: Settings | SettingsSource | None = None
     records: str = ""
+    state: str = ""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what makes no sense, such as files that no two runs have in common."""
@@ -65,25 +72,28 @@ class Scenario:
         for field in ("system", "checkers", "files", "feeds"):
             if not isinstance(getattr(self, field), tuple):
                 raise TypeError(f"Scenario: {field} must be a tuple, got {getattr(self, field)!r}")
-        folder: object = self.records
-        if not isinstance(folder, str):
-            raise TypeError(f"Scenario: records must be the name of a folder, got {folder!r}")
-        if os.sep in folder or folder in {".", ".."}:
-            raise ValueError(f"Scenario: records must be the name of a folder, got {folder!r}, which is a path")
+        for field in ("records", "state"):
+            folder: object = getattr(self, field)
+            if not isinstance(folder, str):
+                raise TypeError(f"Scenario: {field} must be the name of a folder, got {folder!r}")
+            if os.sep in folder or folder in {".", ".."}:
+                raise ValueError(f"Scenario: {field} must be the name of a folder, got {folder!r}, which is a path")
         checks.duration("Scenario", "bound", self.bound, zero=False, inf=False)
         checks.duration("Scenario", "every", self.every, zero=False, inf=False)
         for name in self.files:
             if os.sep in name:
                 raise ValueError(f"Scenario: files must be names, or globs of names, got {name!r}, which has a folder")
 
-    def make_runtime(self, seed: int, disk: Path) -> Runtime:
-        """Return the runtime of the bot, which has not begun, on this *disk*."""
+    def make_runtime(self, seed: int, folder: Path, disk: Disk, rng: Random) -> Runtime:
+        """Return the runtime of the bot, which has not begun; its files are in *folder*, on this *disk*."""
+        store = FileStore(str(folder / self.state), fs=WorldFs(disk), rng=rng) if self.state else MemoryStore()
         return Runtime(
             self.tree,
             system=self.system,
             seed=seed,
             settings=self.settings,
-            directory=disk / self.records if self.records else None,
+            directory=folder / self.records if self.records else None,
+            state=store,
         )
 
     def about_faults(self) -> dict[str, Any]:

@@ -280,7 +280,7 @@ class World:
         for path in scenario.feeds:
             self.record("feed_expected", path)
         seed = self.chance("runtime").getrandbits(64)
-        runtime = scenario.make_runtime(seed, self.folder)
+        runtime = scenario.make_runtime(seed, self.folder, self.disk, self.chance("state"))
         heard = [self.trace.event] if hear is None else [self.trace.event, hear]
         runtime.bus.attach(Ear(1, runtime.bus, (), runtime.clock, heard))
         self.strikes.runtimes.append(runtime)

@@ -331,3 +331,12 @@ class TestChance:
             finally:
                 over.set()
                 thread.join()
+
+
+def test_all_of_them_are_given_as_they_are_now() -> None:
+    made = [once("b"), once("a")]
+
+    items = registry.guards.items()
+    once("c")
+
+    assert list(items) == [("a", made[1].dependency), ("b", made[0].dependency)]

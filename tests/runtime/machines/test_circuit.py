@@ -533,3 +533,62 @@ def test_a_permit_is_held_until_its_generation_is_over() -> None:
     assert (circuit.holds(permit), circuit.holds(trial)) == (False, True)
     circuit.settle(trial, ok=True, now=10.0)
     assert not circuit.holds(trial)
+
+
+@pytest.mark.parametrize(
+    ("openings", "left", "lasted", "open_for", "since"),
+    [
+        (1, 4.0, 6.0, 4.0, 94.0),
+        (1, 10.5, 0.0, 10.0, 100.0),  # the settings say 10 s: the clock of the other process was wrong
+        (2, 1_000.0, 0.0, 20.0, 100.0),
+        (9, 1_000.0, 0.0, 100.0, 100.0),  # ten times the first, at most
+        (0, 1_000.0, -5.0, 10.0, 100.0),
+        (1, 0.0, 50.0, 0.0, 50.0),
+        (1, -50.0, 60.0, 0.0, 40.0),
+        (1, math.nan, math.nan, 0.0, 100.0),
+    ],
+)
+def test_a_restored_one_is_open_for_what_is_left_and_no_longer_than_its_settings_allow(
+    openings: int, left: float, lasted: float, open_for: float, since: float
+) -> None:
+    circuit = Circuit(attrs.evolve(THREE, growth=2.0))
+
+    change = circuit.restore(100.0, openings=openings, left=left, lasted=lasted)
+
+    assert change == Change(S.CLOSED, S.OPEN, Cause.RESTORED, 100.0, open_for, Tally(0, 0, 0))
+    assert circuit.retry_after(100.0) == open_for
+    assert (circuit.since, circuit.openings) == (since, max(1, openings))
+    assert isinstance(circuit.admit(100.0 + open_for), Probe)
+
+
+def test_restored_it_opens_for_longer_the_next_time() -> None:
+    circuit = Circuit(attrs.evolve(THREE, growth=2.0))
+    circuit.restore(0.0, openings=2, left=5.0, lasted=0.0)
+
+    change = circuit.settle(probe(circuit, 5.0), ok=False, now=6.0)
+
+    assert change is not None
+    assert (change.cause, change.open_for) == (Cause.PROBE_FAILED, 40.0)
+
+
+def test_what_is_not_closed_is_not_restored() -> None:
+    circuit = Circuit(THREE)
+    circuit.disable(0.0)
+
+    assert circuit.restore(1.0, openings=1, left=5.0, lasted=0.0) is None
+    assert circuit.state is S.DISABLED
+
+
+def test_it_is_unused_until_a_call_has_ended_or_was_refused() -> None:
+    circuit = Circuit(THREE)
+    assert circuit.is_unused
+
+    circuit.force_open(0.0)
+    assert circuit.is_unused
+    circuit.admit(0.0)
+    assert not circuit.is_unused
+
+    circuit.reset(1.0)
+    assert circuit.is_unused
+    circuit.release(admitted(circuit, 1.0))
+    assert not circuit.is_unused

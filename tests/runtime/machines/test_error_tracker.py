@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duenna.machines.error_tracker import LONGEST_KEY, MOST_KEYS, OTHER, SPAN, Counts, ErrorTally, Trend
+from duenna.machines.error_tracker import (
+    LONGEST_KEY,
+    MOST_KEYS,
+    OTHER,
+    SPAN,
+    Counts,
+    ErrorTally,
+    TallyMemory,
+    Trend,
+)
 
 
 def tally(*times: float) -> ErrorTally:
@@ -158,3 +167,33 @@ def test_a_window_holds_the_errors_that_it_reaches_back_to(times: list[float], l
     expected = sum(time // 1 > now // 1 - seconds for time in times)
 
     assert made.count_since(seconds, now) == expected
+
+
+def test_the_totals_of_an_earlier_process_are_added() -> None:
+    """Rates and trends are about this process alone."""
+    before = tally(1, 2, 3)
+    made = tally(1)
+    made.record(1, "OSError", "NETWORK", "/bot/b", "HIGH")
+
+    made.load(before.dump(repeated=2))
+
+    assert made.dump() == TallyMemory(
+        total=5,
+        by_type={"ValueError": 4, "OSError": 1},
+        by_category={"DATA": 4, "NETWORK": 1},
+        by_service={"/bot/a": 4, "/bot/b": 1},
+        by_severity={"LOW": 4, "HIGH": 1},
+    )
+    assert before.dump(repeated=2).repeated == 2
+    assert made.rate(1) == 2
+
+
+def test_more_keys_than_are_kept_are_added_under_other() -> None:
+    counts = Counts()
+    counts.add("mine")
+
+    counts.add_all({f"key {number}": 2 for number in range(MOST_KEYS)})
+    counts.add_all({OTHER: 5, "k" * 300: 1})
+
+    ranked = counts.ranked()
+    assert (ranked["mine"], ranked[OTHER], len(counts)) == (1, 2 + 5 + 1, MOST_KEYS + 1)

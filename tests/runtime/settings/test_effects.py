@@ -26,6 +26,7 @@ from duenna import (
     Runtime,
     Supervisor,
     open_runtime,
+    persistent,
 )
 from duenna._facts import facts_of
 from duenna.error_events import ErrorClassified
@@ -33,6 +34,7 @@ from duenna.handlers import with_circuit_breaker
 from duenna.machines.classification import Category
 from duenna.machines.rules import Rule
 from duenna.settings import LogSettings, Settings, SettingsError, SettingsSource, load_settings
+from duenna.state.events import SnapshotSaved
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -302,10 +304,29 @@ async def test_restart_cooldown_is_the_time_between_repairs_and_doubles(autojump
 # -- the rest ------------------------------------------------------------------
 
 
-async def test_state_save_interval_is_there_for_what_saves_state(tmp_path: Path, autojump_clock: MockClock) -> None:
+@attrs.define
+class Counts(Actor):
+    """Counts its messages."""
+
+    count: int = persistent(default=0)
+
+    def receive(self, message: object) -> None:
+        self.count += 1
+
+
+async def test_state_save_interval_is_the_time_between_two_saves(autojump_clock: MockClock) -> None:
+    """Changed, it holds from the next save on, which comes at once."""
     settings = env(ERROR_RECOVERY_STATE_SAVE_INTERVAL="15")
-    async with bot(Child("x", Crashes), settings=settings) as runtime:
-        assert runtime.settings.error_handling.state_save_interval == 15.0
+    async with bot(Child("counts", Counts), settings=settings) as runtime:
+        with runtime.events(SnapshotSaved) as stream:
+            for second in range(95):
+                if second == 50:
+                    runtime.apply_settings(env(ERROR_RECOVERY_STATE_SAVE_INTERVAL="20"))
+                runtime.ref("/bot/counts").tell("one more")
+                await trio.sleep(1.0)
+            saves = [event.time for event in stream.drain()]
+
+    assert saves == pytest.approx([15.0, 30.0, 45.0, 50.0, 70.0, 90.0], abs=0.01)
 
 
 async def test_recovery_actions_are_enabled_and_ordered(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from duenna.machines import checks
 from duenna.testing.invariants._base import Checker, Violation, check
+from duenna.testing.invariants.acknowledged import Acknowledged
 from duenna.testing.invariants.alert_pairs import AlertPairs
 from duenna.testing.invariants.ambiguous_retry import AmbiguousRetries
 from duenna.testing.invariants.by_hand import ByHand
@@ -39,6 +40,7 @@ from duenna.testing.invariants.world_end import WorldEnd
 
 __all__ = [
     "BOUND",
+    "Acknowledged",
     "AlertPairs",
     "AmbiguousRetries",
     "ByHand",
@@ -99,6 +101,7 @@ def standard(
     max_age = bound if max_age is None else checks.duration("standard", "max_age", max_age, zero=False)
     cooldown = None if cooldown is None else checks.duration("standard", "cooldown", cooldown)
     rules: tuple[Checker, ...] = (
+        Acknowledged(),
         MessageLife(),
         MessageOrder(),
         MailboxBound(),

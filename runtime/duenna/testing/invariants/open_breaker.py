@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BY_ITSELF = {
     ("closed", "failures"): "open",
     ("closed", "slow_calls"): "open",
+    ("closed", "restored"): "open",
     ("open", "waited"): "half_open",
     ("half_open", "probe_failed"): "open",
     ("half_open", "probes_passed"): "closed",
@@ -96,7 +97,7 @@ class OpenBreaker:
         if before is not None and cause == "waited" and now < before.until - SLACK:
             text = f"{move}, {before.until - now:.3f} s before its time: it opened {at(before.moved)}"
             yield broken(self.name, record, text)
-        if state == "open" and not _is_within(record, lasts):
+        if state == "open" and not _is_within(record, lasts, was_restored=cause == "restored"):
             shortest, longest = fields.get("shortest"), fields.get("longest")
             yield broken(self.name, record, f"{move} for {lasts} s, and should for {shortest} to {longest} s")
 
@@ -119,6 +120,8 @@ class OpenBreaker:
         return (broken(self.name, record, f"{text} {at(breaker.moved)}"),)
 
 
-def _is_within(record: Record, lasts: float) -> bool:
+def _is_within(record: Record, lasts: float, *, was_restored: bool) -> bool:
     shortest, longest = record.fields.get("shortest", 0.0), record.fields.get("longest", inf)
+    if was_restored:  # some of its time was over
+        shortest = 0.0
     return bool(shortest - SLACK <= lasts <= longest + SLACK)

@@ -11,6 +11,7 @@ from .support import Story
 LEGAL = [
     ("closed", "open", "failures"),
     ("closed", "open", "slow_calls"),
+    ("closed", "open", "restored"),
     ("open", "half_open", "waited"),
     ("half_open", "open", "probe_failed"),
     ("half_open", "closed", "probes_passed"),
@@ -164,3 +165,13 @@ def test_a_worker_thread_may_be_ahead_of_the_world() -> None:
     story = opened().guarded("breaker_moved", 0, previous="open", state="half_open", cause="waited", time=15.0)
 
     assert story.found(OpenBreaker()) == []
+
+
+def test_a_restored_breaker_may_have_little_of_its_time_left_but_not_more_than_all() -> None:
+    assert Story().moves("closed", "open", "restored", open_for=0.5).found(OpenBreaker()) == []
+    assert Story().moves("closed", "open", "restored", open_for=7.0).found(OpenBreaker()) == [
+        (
+            "open_breaker: 0.000 s, record 1, /bot/a: guard 'g': it moves from closed to open (restored) for 7.0 s, "
+            "and should for 4.0 to 6.0 s"
+        )
+    ]

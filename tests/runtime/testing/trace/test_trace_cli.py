@@ -63,7 +63,7 @@ def test_diff_shows_where_they_part(file: Path, tmp_path: Path, capsys: pytest.C
 
 def test_check_of_a_right_trace_is_0(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("check", file) == 0
-    assert capsys.readouterr().out == "4 records, 3.000 s, 29 rules: no violations\n"
+    assert capsys.readouterr().out == "4 records, 3.000 s, 30 rules: no violations\n"
 
 
 def test_check_of_an_empty_file_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +84,7 @@ def test_check_tells_what_is_broken(tmp_path: Path, capsys: pytest.CaptureFixtur
             "liveness: 700.000 s, record 4, /bot/a: it is down since 1.000 s (record 3, 2.000 s), with no fault for "
             "699.000 s: it should run again within 600.0 s"
         ),
-        "4 records, 700.000 s, 29 rules: 1 violation",
+        "4 records, 700.000 s, 30 rules: 1 violation",
     ]
     assert call("check", file, "--bound", "800") == 0
 
