@@ -11,9 +11,9 @@ import trio
 from duenna import secrets
 from duenna.connection import Connection, ConnectionLostError
 from duenna.wallclock import wall_time as real_wall_time
+from duenna_actors._bans import gate_of
 from duenna_actors._extras import need
 from duenna_actors._http import ApiRequest, ApiResponse, HttpClient
-from duenna_actors._kept import kept
 from duenna_actors._messages import refuse
 from duenna_actors._rate_gate import RateGate
 from duenna_actors.api_errors import (
@@ -76,7 +76,8 @@ class ApiConnection(Connection):
     a subclass calls `fetch` or `get`. A failed request is the asker's business and no crash.
     Requests that came by message run side by side, ``max_in_flight`` at most; the next ones
     wait in the mailbox. When the server names a time to be left alone, requests to it fail
-    at once until that time is over, in later incarnations too.
+    at once until that time is over, in later incarnations too, and in later processes where
+    the state outlives this one.
 
     The link is checked with a request to ``check_path``. Any answer passes but 401, 403,
     407, 418, 429 and 5xx. A request that finds no server asks for a check at once.
@@ -145,7 +146,7 @@ class ApiConnection(Connection):
 
     async def connect(self) -> None:
         """Make the pool; the first check is what opens a connection."""
-        self._gate = kept(self.context.runtime, (RateGate, self._origin), RateGate)
+        self._gate = gate_of(self.context.runtime, self._origin)
         self._client = HttpClient(self._base_url, gate=self._gate, on_answer=self.answered, **self._options)
         await self._client.open()
 

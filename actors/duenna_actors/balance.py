@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 import msgspec
 
 from duenna.connection import Connection, ConnectionLostError
+from duenna.state import Part
 from duenna_actors._http import ApiRequest
 from duenna_actors._kept import kept
 from duenna_actors._messages import refuse
 
 if TYPE_CHECKING:
-    from duenna import Ref
+    from duenna import Ref, Runtime
 
 __all__ = ["Balance", "BalanceChanged", "BalanceMonitor", "BalanceReading", "GetBalances", "RefreshBalances"]
 
@@ -70,10 +72,32 @@ class _Asset(msgspec.Struct):
     available: Decimal = msgspec.field(name="availableBalance")
 
 
+class _Memory(msgspec.Struct, frozen=True):
+    balances: dict[str, Balance]
+    at: float
+
+
 @attrs.define
 class _LastGood:
     balances: dict[str, Balance] = attrs.field(factory=dict[str, Balance])
     read_at: float | None = None
+    is_inherited: bool = False
+
+    @classmethod
+    def of(cls, runtime: Runtime, path: str) -> Self:
+        """Return what the last process knew, as old as it is by now, if the state outlives the process."""
+        last, state = cls(), runtime.state
+
+        def dump() -> _Memory | None:
+            return None if last.read_at is None else _Memory(last.balances, state.to_wall(last.read_at))
+
+        def load(memory: _Memory) -> None:
+            last.balances, last.read_at = memory.balances, runtime.now() - state.age(memory.at)
+            last.is_inherited = True
+
+        if state.store.is_durable:
+            state.add(Part(name=f"balance:{path}", type=_Memory, dump=dump, load=load))
+        return last
 
 
 class BalanceMonitor(Connection):
@@ -81,7 +105,8 @@ class BalanceMonitor(Connection):
 
     A poll is the connection's `check`: one that fails degrades it, and the consecutive
     failure that makes recovery due crashes it. The last good value, with its age, outlives
-    that, and is given to whoever asks `GetBalances`.
+    that, and the process where the state does, and is given to whoever asks `GetBalances`. The
+    first reading of a process is published, whatever the last one knew.
 
     Override `fetch` for an exchange that tells the balance in another way.
     """
@@ -123,16 +148,18 @@ class BalanceMonitor(Connection):
     async def connect(self) -> None:
         """Find the API connection, and what earlier incarnations have read."""
         context = self.context
-        self._last = kept(context.runtime, (_LastGood, context.path), _LastGood)
+        make = partial(_LastGood.of, context.runtime, context.path)
+        self._last = kept(context.runtime, (_LastGood, context.path), make)
         self._api = context.lookup(self._api_address) if isinstance(self._api_address, str) else self._api_address
 
     async def check(self) -> None:
         """Poll."""
         balances = await self.fetch()
         last = self._last
-        last.read_at, previous = self.context.now(), last.balances
+        previous = {} if last.is_inherited else last.balances  # nobody in this process was told of that
+        last.read_at, last.is_inherited = self.context.now(), False
+        last.balances = balances
         if balances != previous:
-            last.balances = balances
             self.context.publish(BalanceChanged(balances, _difference(previous, balances)))
 
     async def fetch(self) -> dict[str, Balance]:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
-from duenna.machines.alerts import Alerts
+from duenna.machines.lasting_alerts import LastingAlerts
 from duenna_actors.alerts.rules import Rules
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Memory:
         since: When the present incarnation took it, in seconds of trio's clock.
     """
 
-    alerts: Alerts
+    alerts: LastingAlerts
     rules: Rules
     since: float
 

@@ -15,13 +15,18 @@ from duenna.errors import UnknownPathError
 from duenna.events import Event, EventsLost, RuntimeStopping
 from duenna.machines.alert_options import AlertOptions, Route
 from duenna.machines.alert_words import Cleared, Condition, Notification
-from duenna.machines.alerts import Alerts, Ended, Raised
+from duenna.machines.alerts import Ended, Raised
 from duenna.machines.breaker import BreakerState
 from duenna.machines.classification import Severity
 from duenna.machines.health import ServiceStatus
+from duenna.machines.lasting_alerts import LastingAlerts
 from duenna.machines.lifecycle import ChildState
 from duenna_actors.alerts._closing import closing_of
+from duenna_actors.alerts._lasting import Lasting
 from duenna_actors.alerts._memory import Memory, keep, recall
+from duenna_actors.alerts._state_rules import state_by_sight
+from duenna_actors.alerts._tables import OURS
+from duenna_actors.alerts.events import NotificationSent
 from duenna_actors.alerts.messages import (
     AddSilence,
     AlertsStatus,
@@ -48,6 +53,7 @@ CAPACITY = 10_000
 
 _AT_ONCE = 100
 _A_WHILE = 0.005  # seconds that it works without letting others work
+_WELL = ServiceStatus.OPERATIONAL
 _CLOSED = frozenset({BreakerState.CLOSED, BreakerState.DISABLED, BreakerState.METRICS_ONLY})
 
 
@@ -63,6 +69,7 @@ class Plan:
         settings: The `AlertSettings` to go by; None: those of the runtime, also when they change.
         labels: As of `Rules`.
         rules: Rules of the user's own.
+        max_age: Seconds after which a notification that did not arrive is given up.
     """
 
     routes: tuple[Route, ...]
@@ -72,6 +79,7 @@ class Plan:
     settings: Any
     labels: Mapping[str, Mapping[str, str]]
     rules: Mapping[type[Event], Rule]
+    max_age: float = 3600.0
 
 
 class Alerter(Actor):
@@ -80,6 +88,10 @@ class Alerter(Actor):
     It wakes up for an event, a message, and when something is due. Restarted, it goes on with what
     it knew, and looks at what fails at that moment. If it had not lasted a minute, what it knew may be
     the cause: then it begins anew, and raises what fails again under the same fingerprints.
+
+    Where the state outlives the process, the first incarnation of the next one goes on with what fires,
+    who was told, what is quiet and silent. What it would notice by itself if it still held, and does
+    not within ``resolve_after``, is over; other alerts hold until the bot says otherwise.
     """
 
     kind: ClassVar[str] = "alerter"
@@ -90,8 +102,10 @@ class Alerter(Actor):
         self._nap: trio.CancelScope | None = None
         self._faults = 0
         self._unfollow: Callable[[], None] | None = None
-        self._alerts: Alerts
+        self._alerts: LastingAlerts
         self._rules: Rules
+        self._lasting: Lasting | None = None
+        self._is_resumed = False
 
     def started(self) -> None:
         """Begin with what fails already."""
@@ -99,10 +113,14 @@ class Alerter(Actor):
         settings = context.runtime.settings.alerts if plan.settings is None else plan.settings
         now = context.now()
         memory = recall(context.runtime, context.path, now)
+        self._lasting = lasting = Lasting.of(context.runtime, context.path, plan.max_age)
         if memory is None:
-            self._alerts = Alerts.of(plan.options(settings), plan.routes)
+            self._alerts = LastingAlerts.of(plan.options(settings), plan.routes)
             own = context.path.rpartition("/")[0]
             self._rules = Rules(own=own, labels=plan.labels, more=plan.rules, numbers=plan.numbers(settings))
+            if lasting is not None and lasting.follow(self._alerts, OURS):
+                self._is_resumed = True
+                self._rules.resume(state.alert for state in self._alerts.states(now))
         else:
             self._alerts, self._rules = memory.alerts, memory.rules
             self._adjust(settings, now)
@@ -114,7 +132,7 @@ class Alerter(Actor):
         """Read the events as they come, and do what is due when it is."""
         runtime = self.context.runtime
         with runtime.events(*self._rules.events(), RuntimeStopping, capacity=CAPACITY) as stream:
-            self._look()  # now that nothing is missed any more
+            self._look(is_first=True)  # now that nothing is missed any more
             while True:
                 event: Event | None = None
                 with trio.CancelScope(deadline=self._next_at()) as self._nap:
@@ -136,6 +154,8 @@ class Alerter(Actor):
         now = self.context.now()
         answer = self._answer(message, now)
         self._tick()
+        if self._lasting is not None and isinstance(message, AddSilence | DeleteSilence):
+            self._lasting.changed(at_once=True)
         if self._nap is not None:
             self._nap.cancel()  # when it is due next may have changed
         return answer
@@ -159,6 +179,8 @@ class Alerter(Actor):
             self._look()
         else:
             self._apply(self._read(event))
+            if self._lasting is not None and isinstance(event, NotificationSent):
+                self._lasting.changed()  # what arrived is not told again
 
     def _read(self, event: Event) -> Iterable[Change]:
         try:
@@ -183,7 +205,9 @@ class Alerter(Actor):
         return min(self._rules.next_at(), self._alerts.next_at())
 
     def _do(self, outcomes: Iterable[Outcome]) -> None:
+        has_news = False
         for outcome in outcomes:
+            has_news = True
             match outcome:
                 case Notification():
                     self._send(outcome)
@@ -191,6 +215,8 @@ class Alerter(Actor):
                     self._post(AlertRaised, alert, severity=alert.severity, summary=alert.summary)
                 case Ended(alert=alert):
                     self._post(AlertResolved, alert, duration=alert.duration)
+        if has_news and self._lasting is not None:
+            self._lasting.changed()
 
     def _post(self, kind: Any, alert: Any, **fields: Any) -> None:
         context = self.context
@@ -205,12 +231,19 @@ class Alerter(Actor):
             self.context.lookup(note.receiver).tell(note)
         except UnknownPathError:
             return  # an operator deleted it
+        if self._lasting is not None:
+            self._lasting.sent(note)
 
     # -- the state of the bot --------------------------------------------------
 
-    def _look(self) -> None:
-        """Raise and clear by what is the case, where events may have been missed."""
+    def _look(self, *, is_first: bool = False) -> None:
+        """Raise and clear by what is the case, where events may have been missed.
+
+        The first look of a process that goes on from the last one's alerts clears none: what of them is
+        over shows when the bot has started, or by ``resolve_after``. What is seen is met again.
+        """
         runtime = self.context.runtime
+        is_resumed, self._is_resumed = self._is_resumed, False
         parked: dict[str, str] = {}
         for node in runtime.tree().walk():
             self._rules.learn(node.path, node.kind)
@@ -221,16 +254,31 @@ class Alerter(Actor):
             for name, guard in runtime.guards.items()
             if guard.state not in _CLOSED and not name.startswith(GUARDS)
         }
-        self._compare("child_parked", parked, Severity.CRITICAL)
-        self._compare("breaker_open", open_ones, Severity.HIGH)
+        self._compare("child_parked", parked, Severity.CRITICAL, is_resumed=is_resumed)
+        self._compare("breaker_open", open_ones, Severity.HIGH, is_resumed=is_resumed)
+        for kind, found in (self._rules.paper(runtime.recovery.trading) | state_by_sight(runtime.state)).items():
+            self._compare(kind, found, Severity.CRITICAL, is_resumed=is_resumed)
+        if is_first and self._lasting is not None and self._lasting.is_first:
+            self._apply(map(self._rules.noted, self._rules.found_in(runtime.state)))
         if held := self._rules.holding("service_status"):
-            services = runtime.health().services
-            well = [name for name in held if services.get(name, ServiceStatus.OPERATIONAL) == ServiceStatus.OPERATIONAL]
-            self._apply(self._rules.noted(Cleared(kind="service_status", target=name)) for name in well)
+            self._look_at_services(held, is_resumed=is_resumed)
 
-    def _compare(self, kind: str, found: dict[str, str], severity: Severity) -> None:
-        """Clear what was known of *kind* and is not found, raise what is found and was not known."""
-        known = set(self._rules.holding(kind))
+    def _look_at_services(self, held: list[str], *, is_resumed: bool) -> None:
+        services, rules = self.context.runtime.health().services, self._rules
+        ill = {name: services[name] for name in held if services.get(name, _WELL) != _WELL}
+        if not is_resumed:
+            self._apply(rules.noted(Cleared(kind="service_status", target=name)) for name in held if name not in ill)
+            return
+        for name in [name for name in ill if not name.startswith("/")]:  # of an actor that is ill, events will tell
+            condition = rules.known_by_sight("service_status", name, Severity.MEDIUM, f"{name} is {ill[name]}")
+            self._apply([rules.noted(condition)])
+
+    def _compare(self, kind: str, found: dict[str, str], severity: Severity, *, is_resumed: bool) -> None:
+        """Clear what was known of *kind* and is not found, raise what is found and was not known.
+
+        Of what is known from the last process, nothing is cleared, and whatever is found is met again.
+        """
+        known: set[str] = set() if is_resumed else set(self._rules.holding(kind))
         changes: list[Change] = [Cleared(kind=kind, target=target) for target in sorted(known - found.keys())]
         new = sorted(found.keys() - known)
         changes += [self._rules.known_by_sight(kind, target, severity, found[target]) for target in new]

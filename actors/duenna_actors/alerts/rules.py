@@ -33,13 +33,17 @@ from duenna.machines.link import ConnectionState
 from duenna.records.events import RecordsFailed, RecordsLost, RecordsResumed
 from duenna.recovery.events import Mode, TradingModeChanged
 from duenna_actors._subscriptions import SubscriptionState
-from duenna_actors.alerts._knowledge import Knowledge, remember
+from duenna_actors.alerts._knowledge import remember
+from duenna_actors.alerts._state_rules import LOST, STATE, StateEvent, StateRules
+from duenna_actors.alerts._tables import EVENTS
 from duenna_actors.alerts.events import NotificationDelayed, NotificationFailed, NotificationSent
 from duenna_actors.alerts.text import without_secrets
 from duenna_actors.feed_messages import SubscriptionChanged
 
 if TYPE_CHECKING:
     from duenna.error_events import ErrorReport
+    from duenna.machines.alert_words import Alert
+    from duenna.recovery import TradingMode
 
 Change = Condition | Cleared
 """What an event means."""
@@ -78,7 +82,7 @@ class Numbers:
 
 
 @attrs.define(eq=False)
-class Rules(Knowledge):
+class Rules(StateRules):
     """What each event means. Takes events in their order; the time is theirs.
 
     Attributes:
@@ -129,10 +133,20 @@ class Rules(Knowledge):
         """Return the targets of the conditions of *kind* that hold as far as is known."""
         return [target for held, target in self._holding if held == kind]
 
+    def resume(self, alerts: Iterable[Alert]) -> None:
+        """Take *alerts*, which the last process raised and which may fire still, for conditions that hold."""
+        for alert in alerts:
+            remember(self._holding, (alert.kind, alert.target), alert.labels.get("path", ""))
+
     def known_by_sight(self, kind: str, target: str, severity: Severity, summary: str) -> Condition:
         """Return the condition of what is seen to be the case, without an event."""
         path = target if target.startswith("/") else ""
         return self._condition(kind, target, severity, summary, path=path)
+
+    def paper(self, trading: TradingMode) -> dict[str, dict[str, str]]:
+        """Return what it means that orders go to paper *trading*, if they do: by kind, what is wrong of each target."""
+        text = f"orders go to paper trading: {trading.why}"
+        return {"exchange_down": {self._exchange("/"): text} if trading.is_paper else {}}
 
     # -- each kind of event ----------------------------------------------------
 
@@ -194,6 +208,8 @@ class Rules(Knowledge):
         service = event.service
         if not service or self._is_within(service) or service.startswith(GUARDS):
             return  # of the bot as a whole, its services tell more
+        if service == STATE and event.health not in _BAD | _WELL:
+            return  # the alerts about the state tell more
         if event.health in _WELL:
             yield _cleared("service_status", service)
         else:
@@ -303,6 +319,7 @@ class Rules(Knowledge):
             yield self._exchange_down(_actor(event.path), event.text(), expires=False)
         else:
             yield _cleared("exchange_down", self._exchange(event.path))
+            yield _cleared(LOST, "state")  # an operator's word that all is well covers it
 
     @_meaning.register(RecordsFailed)
     @_meaning.register(RecordsLost)
@@ -316,6 +333,10 @@ class Rules(Knowledge):
     @_meaning.register
     def _(self, event: SettingsRejected) -> Iterable[Change]:
         yield self._condition("settings_rejected", "settings", Severity.MEDIUM, event.text(), expires=True)
+
+    @_meaning.register
+    def _(self, event: StateEvent) -> Iterable[Change]:
+        yield from self.of_state(event)
 
     @_meaning.register(NotificationDelayed)
     @_meaning.register(NotificationFailed)
@@ -339,31 +360,6 @@ class Rules(Knowledge):
         else:
             remember(self._holding, key, change.path)
         return change
-
-
-EVENTS: Final[tuple[type[Event], ...]] = (
-    BreakerChanged,
-    ChildParked,
-    ChildRemoved,
-    ChildStarted,
-    ChildStopped,
-    ConnectionChanged,
-    ErrorClassified,
-    HealthChanged,
-    LoopBlocked,
-    NotificationDelayed,
-    NotificationFailed,
-    NotificationSent,
-    RecordsFailed,
-    RecordsLost,
-    RecordsResumed,
-    RecoveryAttempted,
-    SettingsRejected,
-    SubscriptionChanged,
-    SupervisorGaveUp,
-    TradingModeChanged,
-)
-"""The classes of events that have a meaning here."""
 
 
 def _cleared(kind: str, target: str) -> Cleared:

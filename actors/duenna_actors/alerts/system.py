@@ -90,6 +90,7 @@ def alerts(
         settings=settings,
         labels={place: dict(given) for place, given in (labels or {}).items()},
         rules=dict(rules or {}),
+        max_age=max_age,
     )
     deliveries = [_delivery(receiver, desk, Patience(max_age=max_age), drain) for receiver in listed]
     alerter = Child(

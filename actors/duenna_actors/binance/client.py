@@ -52,6 +52,7 @@ _TAKEN: Any = (Message, ApiRequest)
 _CANCELS = (CancelOrder, CancelAllOrders)
 _LOOK_EVERY = 60.0
 _CUT_OFF = "the connection was closed during the request"
+_RECONCILING = "state was lost: until runtime.state.reconciled() only orders that reduce a position are sent"
 
 
 class BinanceClient(GatedApi, Requests):
@@ -218,7 +219,7 @@ class BinanceClient(GatedApi, Requests):
         """Have *message* performed; an order is known from now on to whoever cancels it."""
         try:
             leave = self._leave(message, lambda: reply.is_open) if isinstance(message, PlaceOrder) else None
-        except ValueError as error:
+        except (ValueError, OrderNotPlacedError, OrderOutcomeUnknownError) as error:
             reply.fail(error)
         else:
             if not isinstance(message, _CANCELS):
@@ -376,6 +377,9 @@ class BinanceClient(GatedApi, Requests):
     def _leave(self, order: PlaceOrder, is_wanted: Callable[[], bool]) -> Leave:
         if not self._secret:
             raise ValueError("an order must be signed: give BinanceClient an api_key and an api_secret")
+        if self.context.runtime.state.is_reconciling and not order.reduce_only:
+            known = OrderNotPlacedError(order.client_order_id, order.symbol, _RECONCILING)
+            raise self._unknown(order, _RECONCILING) or known
         return _ready(self._desk).accept(order, is_wanted)
 
     def _named(self, message: Any) -> Any:

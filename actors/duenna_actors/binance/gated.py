@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from duenna.connection import ConnectionLostError
-from duenna_actors._kept import kept
 from duenna_actors.api import ApiConnection
 from duenna_actors.api_errors import ApiDataError, ApiRateLimitError, ApiStatusError
+from duenna_actors.binance._bans import gates_of
 from duenna_actors.binance.guards import CLOCK_IS_OFF
 from duenna_actors.binance.weights import (
     LEAST_WEIGHT_LIMIT,
@@ -81,8 +81,7 @@ class GatedApi(BinanceApi):
 
     async def connect(self) -> None:
         """Make the pool, and find the gates."""
-        key = Gates, self._origin
-        self._gates = kept(self.context.runtime, key, lambda: Gates.build(self.exchange_name, self._weight_limit))
+        self._gates = gates_of(self.context.runtime, self._origin, self.exchange_name, self._weight_limit)
         await super().connect()
 
     def answered(self, status: int, headers: dict[str, str], elapsed: float) -> None:

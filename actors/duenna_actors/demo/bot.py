@@ -12,7 +12,8 @@ import attrs
 import msgspec
 import trio
 
-from duenna import Actor, Backoff, Child, Context, DuennaError, Mailbox, Supervisor
+from duenna import Actor, Backoff, Child, Context, DuennaError, Mailbox, Supervisor, persistent
+from duenna.storage import NotDurableError
 from duenna.wallclock import WallTime, wall_time
 from duenna_actors.api import ApiRequest
 from duenna_actors.balance import Balance, BalanceMonitor, BalanceReading, GetBalances
@@ -174,17 +175,21 @@ class Strategy(Actor):
 
 @attrs.define
 class PaperBook(Actor):
-    """Fills orders against the trades that really happen, and writes each fill down. One order per contract."""
+    """Fills orders against the trades that really happen, and writes each fill down. One order per contract.
 
-    orders: dict[str, Order] = attrs.field(factory=dict[str, Order])
-    held: dict[str, float] = attrs.field(factory=dict[str, float])
-    cost: dict[str, float] = attrs.field(factory=dict[str, float])
+    A position is saved before anybody hears of it: after a crash, or a power cut, it is there again.
+    """
+
+    orders: dict[str, Order] = persistent(factory=dict[str, Order], money=True)
+    held: dict[str, float] = persistent(factory=dict[str, float], money=True)
+    cost: dict[str, float] = persistent(factory=dict[str, float], money=True)
+    fills: int = persistent(default=0)
 
     def started(self) -> None:
         """Listen to trades."""
         self.context.subscribe(AggTrade)
 
-    def receive(self, message: AggTrade | Order) -> None:
+    async def receive(self, message: AggTrade | Order) -> None:
         """Take an order that changes something; fill it when a trade reaches its limit."""
         symbol = message.symbol
         match message:
@@ -194,18 +199,24 @@ class PaperBook(Actor):
             case AggTrade(price=price):
                 order = self.orders.get(symbol)
                 if order is not None and (price <= order.limit if order.stake else price >= order.limit):
-                    self.fill(self.orders.pop(symbol), message)
+                    await self.fill(self.orders.pop(symbol), message)
 
-    def fill(self, order: Order, trade: AggTrade) -> None:
+    async def fill(self, order: Order, trade: AggTrade) -> None:
         """Buy or sell at the price of *trade*."""
         symbol, price, log = trade.symbol, trade.price, self.context.log
         held, self.held[symbol] = self.held.get(symbol, 0.0), round(order.stake / price, 3)
-        bought = self.held[symbol] - held
+        bought, cost = self.held[symbol] - held, self.cost.get(symbol, price)
         if bought > 0:
             self.cost[symbol] = price
+        self.fills += 1
+        try:
+            await self.context.save()
+        except NotDurableError as error:  # it is in memory, and is tried again
+            log.warning("{}", error)
+        if bought > 0:
             log.info("bought {:g} {} at {:,.2f}", bought, symbol, price)
         elif bought < 0:
-            log.info("sold {:g} {} at {:,.2f}, gain {:+.2f}", held, symbol, price, (price - self.cost[symbol]) * held)
+            log.info("sold {:g} {} at {:,.2f}, gain {:+.2f}", held, symbol, price, (price - cost) * held)
         if bought:
             self.context.lookup("/bot/database").tell(Write(FILL, (trade.trade_time_ms, symbol, bought, price)))
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import duenna
 from duenna import Child, GaveUpError, StartFailedError, StopReport
+from duenna.storage import StateError
 from duenna.wallclock import WallTime, wall_time
 from duenna_actors.demo.bot import Exchange, Pace, trading_bot
 from duenna_actors.demo.exchange import DatabaseThief, LocalExchange
@@ -59,9 +60,14 @@ def demo(options: Options, *, clock: trio.abc.Clock | None = None, now: WallTime
         tree = trading_bot(exchange, options.symbols, str(database), pace=QUICK, now=now)
         try:
             report = duenna.run(
-                tree, system=[*show.before(), *local, *show.after()], seed=options.seed, log_level=None, clock=clock
+                tree,
+                system=[*show.before(), *local, *show.after()],
+                seed=options.seed,
+                log_level=None,
+                state=options.state,
+                clock=clock,
             )
-        except (GaveUpError, StartFailedError) as error:
+        except (GaveUpError, StartFailedError, StateError) as error:
             trouble = str(error)
     _tell_the_end(screen, statistics, report, trouble)
     if screen.is_broken:

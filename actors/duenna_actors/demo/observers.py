@@ -64,6 +64,8 @@ class Show:
         self._start_clock(context)
         with context.runtime.events(capacity=10_000) as stream:
             context.ready()
+            for event in context.runtime.state.found:  # it was, before anybody could listen
+                self._tell(event)
             try:
                 async for event in stream:
                     self._tell(event)
@@ -104,7 +106,7 @@ class Show:
     def _tell(self, event: Event) -> None:
         line = None if self.screen is None or self.statistics.is_stopping else narrate(event, self.statistics)
         if line is not None:
-            bound = logger.bind(path=event.path, at=event.time - (self._began or 0.0))
+            bound = logger.bind(path=event.path, at=max(0.0, event.time - (self._began or 0.0)))
             bound.log(line.level, "{}", line.text)
         self.statistics.apply(event)
 

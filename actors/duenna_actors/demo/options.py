@@ -42,6 +42,7 @@ class Options:
         is_quiet: Whether only the end is told.
         is_virtual: Whether time and network are simulated.
         trace: The file for the trace of a virtual run; None for no file.
+        state: The folder of what survives the process; None: nothing does.
     """
 
     seconds: float
@@ -54,6 +55,7 @@ class Options:
     is_quiet: bool
     is_virtual: bool = False
     trace: Path | None = None
+    state: Path | None = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--symbols", default="BTCUSDT,ETHUSDT", metavar="A,B", help="contracts, by comma (default: %(default)s)")
     add("--database", metavar="FILE", help="SQLite file for the fills (default: a temporary one)")
+    add("--state", metavar="DIR", help="folder of what survives, even kill -9: start it again with the same")
     add("--quiet", action="store_true", help="print only the table at the end")
 
 
@@ -96,6 +99,7 @@ def read_options(given: argparse.Namespace) -> Options:
         is_quiet=given.quiet,
         is_virtual=given.virtual,
         trace=None if given.trace is None else _file("--trace", given.trace),
+        state=None if given.state is None else _folder("--state", given.state),
     )
 
 
@@ -105,6 +109,7 @@ def _refuse_wrong_company(given: argparse.Namespace) -> None:
         for name, value, why in (
             ("--url", given.url, "reaches no real exchange"),
             ("--database", given.database, "throws its disk away"),
+            ("--state", given.state, "throws its disk away"),
         ):
             if value is not None:
                 raise OptionError(f"{name} must be left out with --virtual, which {why}")
@@ -190,6 +195,15 @@ def _file(name: str, text: str) -> Path:
     path = Path(text)
     if not text or path.is_dir():
         raise OptionError(f"{name} must be a file, got {text!r}" + (", which is a folder" if text else ""))
+    if not path.parent.is_dir():
+        raise OptionError(f"{name} must be in a folder that exists, got {text!r}")
+    return path
+
+
+def _folder(name: str, text: str) -> Path:
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        raise OptionError(f"{name} must be a folder, got {text!r}" + (", which is a file" if text else ""))
     if not path.parent.is_dir():
         raise OptionError(f"{name} must be in a folder that exists, got {text!r}")
     return path

@@ -52,9 +52,10 @@ class MemoryMonitor(Actor):
 
     The steps, with ``step_wait`` seconds after each: `MemoryPressure` is posted; caches are
     asked to shrink (`ShrinkCache` is published, ``caches`` are called); state is saved
-    (`SaveState` is published, ``save`` is called) and the largest of ``restarts`` that runs is
-    restarted, one after the other, at most one in ``restart_cooldown`` seconds; when none is left,
-    a `MemoryLimitError` is reported, once, which is a CRITICAL error of category MEMORY.
+    (`SaveState` is published, and ``save`` is awaited, or else the runtime's state is saved) and
+    the largest of ``restarts`` that runs is restarted, one after the other, at most one in
+    ``restart_cooldown`` seconds; when none is left, a `MemoryLimitError` is reported, once, which
+    is a CRITICAL error of category MEMORY.
 
     What an operator has stopped or suspended, and what is down, is not restarted. Where a
     restart of its own interrupts a step, the next incarnation goes on with the step after it.
@@ -100,7 +101,7 @@ class MemoryMonitor(Actor):
             restart_cooldown: Between two restarts, at least 0.
             restart_timeout: For one restart to be waited for.
             caches: Functions that let go of what they can; plain and quick.
-            save: Saves the bot's state; awaited before each restart.
+            save: Saves the bot's state; awaited before each restart. None: the runtime's state is saved.
             save_wait: From `SaveState` to the restart, at least 0.
             save_timeout: For ``save``; then the restart goes on without it.
             read_rss: Tells the resident size in bytes.
@@ -272,8 +273,7 @@ class MemoryMonitor(Actor):
         until = context.now() + self._save_wait
         try:
             with trio.fail_after(self._save_timeout):
-                if self._save is not None:
-                    await self._save()
+                await (self._save() if self._save is not None else context.runtime.state.save(force=True))
         except Exception as error:  # noqa: BLE001  # whatever it is, to go on is the lesser evil
             context.report(error, hook="save")
         await trio.sleep_until(until)

@@ -16,6 +16,7 @@ from duenna_actors._messages import refuse
 from duenna_actors.monitors import _options as options
 from duenna_actors.monitors._enforcement import Close, Enforcement, Threshold
 from duenna_actors.monitors._position_checks import make_close_id, reading_of, thresholds_of
+from duenna_actors.monitors._state_closes import StateCloseStore
 from duenna_actors.monitors.position_messages import (
     CheckPositions,
     GetPositions,
@@ -52,7 +53,7 @@ class PositionMonitor(Actor):
 
     A closing order gets its client order id, which is stored, before it is sent. It keeps the
     id until it is known what became of it, through retries, restarts of the monitor and,
-    with a ``store`` on disk, of the process. Only then, and if a reading younger than that
+    with a ``store`` or a state on disk, of the process. Only then, and if a reading younger than that
     shows that the position is still beyond its threshold, is there another. Nothing is done on
     a reading that is older than ``max_age``.
     """
@@ -93,7 +94,8 @@ class PositionMonitor(Actor):
             forget_after: How long an order of unknown outcome is kept while its position is not
                 beyond its threshold, at least 0.
             closes_on_paper: Whether positions are closed while trading is on paper; if not, they are reported.
-            store: Keeps the orders that may have been sent; None: as long as the process lives.
+            store: Keeps the orders that may have been sent; None: the runtime's state does, as money, for as
+                long as that lasts: as long as the process, unless it was given a place.
             guard: Round each order; must not share its name with other calls. None: three
                 attempts, and a breaker that opens for 30 s after 5 failures in a row.
             id_prefix: What client order ids begin with, 13 letters, digits and `.:/_-` at most.
@@ -141,7 +143,11 @@ class PositionMonitor(Actor):
     def _store(self) -> CloseStore:
         if self._given_store is not None:
             return self._given_store
-        return kept(self.context.runtime, (_OWNER, self.context.path), MemoryCloseStore)
+        context = self.context
+        state = context.runtime.state
+        if state.store.is_durable:
+            return StateCloseStore(state, context.path)
+        return kept(context.runtime, (_OWNER, context.path), MemoryCloseStore)
 
     async def run(self) -> None:
         """Take over what an earlier incarnation has sent; then look, at the times and when asked to."""

@@ -57,6 +57,26 @@ def filled(market: Trading, client_order_id: str = "mine") -> list[str]:
     return [order.status for order in market.orders(client_order_id)]
 
 
+# -- while state is lost ---------------------------------------------------------------
+
+
+async def test_nothing_is_sent_while_state_is_lost_but_what_reduces_a_position() -> None:
+    """And what may have been sent before is not called absent."""
+    async with trading() as market:
+        await buy(market, "before")
+        trade = market.client.context.runtime.recovery.trading
+        trade.use_paper("a file is gone", cause="state")
+        with pytest.raises(OrderNotPlacedError, match=r"^order mine of BTCUSDT was not placed: state was lost: until "):
+            await buy(market)
+        with pytest.raises(OrderOutcomeUnknownError, match=r"^order old of BTCUSDT may have been placed: state"):
+            await buy(market, "old", may_exist=True)
+        await market.binance.place_order("BTC/USDT", "sell", "0.01", reduce_only=True, client_order_id="out")
+        market.client.context.runtime.state.reconciled()
+        await buy(market)
+
+        assert [order.client_id for order in market.orders()] == ["before", "out", "mine"]
+
+
 # -- in peace --------------------------------------------------------------------------
 
 
