@@ -7,7 +7,8 @@ Try it against a local exchange, which `duenna sandbox` runs in another terminal
 
     python examples/trading_bot.py --url http://127.0.0.1:8070
 
-Ctrl-C stops it in order. `duenna demo` shows the same bot under fire, and
+Ctrl-C stops it in order; whatever ends it, its positions are there again when it is started anew,
+and `duenna state show data/state` shows them meanwhile. `duenna demo` shows the same bot under fire, and
 
     duenna simulate examples/trading_bot.py --days 30
 
@@ -29,7 +30,8 @@ import msgspec
 import trio
 
 import duenna
-from duenna import Actor, Backoff, Child, Context, DuennaError, Mailbox, Supervisor
+from duenna import Actor, Backoff, Child, Context, DuennaError, Mailbox, Supervisor, persistent
+from duenna.storage import NotDurableError
 from duenna.wallclock import WallTime, wall_time
 from duenna_actors.api import ApiRequest
 from duenna_actors.balance import Balance, BalanceMonitor, BalanceReading, GetBalances
@@ -191,17 +193,21 @@ class Strategy(Actor):
 
 @attrs.define
 class PaperBook(Actor):
-    """Fills orders against the trades that really happen, and writes each fill down. One order per contract."""
+    """Fills orders against the trades that really happen, and writes each fill down. One order per contract.
 
-    orders: dict[str, Order] = attrs.field(factory=dict[str, Order])
-    held: dict[str, float] = attrs.field(factory=dict[str, float])
-    cost: dict[str, float] = attrs.field(factory=dict[str, float])
+    A position is saved before anybody hears of it: after a crash, or a power cut, it is there again.
+    """
+
+    orders: dict[str, Order] = persistent(factory=dict[str, Order], money=True)
+    held: dict[str, float] = persistent(factory=dict[str, float], money=True)
+    cost: dict[str, float] = persistent(factory=dict[str, float], money=True)
+    fills: int = persistent(default=0)
 
     def started(self) -> None:
         """Listen to trades."""
         self.context.subscribe(AggTrade)
 
-    def receive(self, message: AggTrade | Order) -> None:
+    async def receive(self, message: AggTrade | Order) -> None:
         """Take an order that changes something; fill it when a trade reaches its limit."""
         symbol = message.symbol
         match message:
@@ -211,18 +217,24 @@ class PaperBook(Actor):
             case AggTrade(price=price):
                 order = self.orders.get(symbol)
                 if order is not None and (price <= order.limit if order.stake else price >= order.limit):
-                    self.fill(self.orders.pop(symbol), message)
+                    await self.fill(self.orders.pop(symbol), message)
 
-    def fill(self, order: Order, trade: AggTrade) -> None:
+    async def fill(self, order: Order, trade: AggTrade) -> None:
         """Buy or sell at the price of *trade*."""
         symbol, price, log = trade.symbol, trade.price, self.context.log
         held, self.held[symbol] = self.held.get(symbol, 0.0), round(order.stake / price, 3)
-        bought = self.held[symbol] - held
+        bought, cost = self.held[symbol] - held, self.cost.get(symbol, price)
         if bought > 0:
             self.cost[symbol] = price
+        self.fills += 1
+        try:
+            await self.context.save()
+        except NotDurableError as error:  # it is in memory, and is tried again
+            log.warning("{}", error)
+        if bought > 0:
             log.info("bought {:g} {} at {:,.2f}", bought, symbol, price)
         elif bought < 0:
-            log.info("sold {:g} {} at {:,.2f}, gain {:+.2f}", held, symbol, price, (price - self.cost[symbol]) * held)
+            log.info("sold {:g} {} at {:,.2f}, gain {:+.2f}", held, symbol, price, (price - cost) * held)
         if bought:
             self.context.lookup("/bot/database").tell(Write(FILL, (trade.trade_time_ms, symbol, bought, price)))
 
@@ -332,11 +344,12 @@ def main() -> None:
     parser.add_argument("--streams", help="websockets (default: those of Binance, or the same host as --url)")
     parser.add_argument("--symbols", default=",".join(SYMBOLS), help="contracts, by comma (default: %(default)s)")
     parser.add_argument("--database", default="trading_bot.sqlite3", help="SQLite file (default: %(default)s)")
+    parser.add_argument("--state", default="data/state", help="folder of what must survive (default: %(default)s)")
     given = parser.parse_args()
     is_binance = given.url == "https://fapi.binance.com"
     streams = given.streams or ("wss://fstream.binance.com" if is_binance else given.url.replace("http", "ws", 1))
     exchange = Exchange(given.url, streams, os.environ.get("API_KEY", ""), os.environ.get("API_SECRET", ""))
-    duenna.run(trading_bot(exchange, given.symbols.split(","), given.database))
+    duenna.run(trading_bot(exchange, given.symbols.split(","), given.database), state=given.state)
 
 
 if __name__ == "__main__":
