@@ -77,7 +77,6 @@ def test_faults_are_seen_and_survived(faulty: Faulty) -> None:
     order = [
         "every child has started",
         ">>> 1 websocket closed with code 1006",
-        "○ backoff",
         " -> NETWORK/MEDIUM transient -> network_retry -> ok after ",
         ">>> mute symbol: no data of ETHUSDT",
         "◐ degraded",

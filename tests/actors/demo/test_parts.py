@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from duenna import Child, Context, Supervisor, open_runtime
+from duenna import Backoff, Child, Context, Supervisor, open_runtime
 from duenna.connection import ConnectionState
 from duenna_actors.demo.exchange import DatabaseThief
 from duenna_actors.demo.picture import ASCII, UNICODE, outline, picture
@@ -40,6 +40,18 @@ async def test_the_picture_has_a_symbol_and_a_word_for_each_state(autojump_clock
         ]
         assert picture(root, states, UNICODE)[3].startswith("│   └── btc")
         assert dict(outline(root, states))["/bot/api"] == "degraded"
+
+
+async def test_the_picture_shows_who_waits_for_a_restart(autojump_clock: trio.testing.MockClock) -> None:
+    async def crash(context: Context) -> None:
+        raise ConnectionError(context.path)
+
+    tree = Supervisor("bot", [Child("btc", crash, backoff=Backoff.steps(10.0))])
+    async with open_runtime(tree, log_level=None) as runtime:
+        await trio.sleep(1)
+
+        (line,) = picture(runtime.tree(), {}, UNICODE)[1:]
+        assert line.split() == ["└──", "btc", "○", "backoff", "ConnectionError:", "/bot/btc"]
 
 
 def test_the_screen_leaves_one_empty_line_and_no_more() -> None:
