@@ -157,7 +157,7 @@ def _renamed(entry: Entry, move: Move) -> Entry:
     try:
         before = msgspec.msgpack.decode(entry.data)
         after = _with_paths(before, move)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return entry
     if after == before:
         return entry

@@ -108,6 +108,6 @@ def remark(key: str, entry: Entry) -> str:
     if entry.kind in {OPERATION, INTENT} and split_key(key)[0] in {WORK, ASIDE}:
         try:
             words.append(msgspec.msgpack.decode(entry.data, type=WorkRecord).text())
-        except (ValueError, RecursionError) as exc:
+        except (ValueError, RecursionError, msgspec.MsgspecError) as exc:
             words.append(f"unreadable: {exc}")
     return ", ".join(words)

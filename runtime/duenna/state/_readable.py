@@ -24,7 +24,7 @@ def unpacked(data: bytes) -> object:
     """Return what the MessagePack in *data* says, as values that JSON has; what is none says why it cannot be read."""
     try:
         value: Any = msgspec.msgpack.decode(data)
-    except (ValueError, RecursionError, OverflowError) as exc:  # also of text that is no UTF-8
+    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as exc:  # also of text that is no UTF-8
         return {"unreadable": f"{len(data)} bytes that are no MessagePack: {exc}"}
     return readable(value)
 
