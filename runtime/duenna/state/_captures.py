@@ -134,10 +134,6 @@ class Captures:
         tracked = self._tracked.get(cell.path)
         return tracked if tracked is not None and tracked.is_alive else None
 
-    def has(self, path: str) -> bool:
-        """Return whether the fields of the actor at *path* are saved at present."""
-        return path in self._tracked
-
     def caches(self) -> dict[str, tuple[str, ...]]:
         """Return the fields that can be rebuilt, by path, of the actors that have any."""
         return {path: tracked.codec.caches for path, tracked in self._tracked.items() if tracked.codec.caches}

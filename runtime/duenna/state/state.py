@@ -1,6 +1,6 @@
 """``runtime.state``: what is known of every actor, how it becomes durable, and what was found at the start."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -24,7 +24,7 @@ from duenna.state.part import Part
 from duenna.state.report import Restored, SaveReport, StateStatus
 from duenna.state.work import UnfinishedWork
 from duenna.storage import Change, Entry, Loaded, Store
-from duenna.storage.entries import ACTOR, ASIDE, key_of, split_key
+from duenna.storage.entries import ASIDE, key_of, split_key
 from duenna.wallclock import WallTime, wall_time
 
 if TYPE_CHECKING:
@@ -388,8 +388,3 @@ class State(Lives, Owner):
         if self.store.is_durable:
             self._parts.take_all()
         return busy, count, size
-
-
-def actors_of(entries: Mapping[str, Entry]) -> list[str]:
-    """Return the paths of the actors whose fields are among *entries*."""
-    return [name for space, name in map(split_key, entries) if space == ACTOR]
