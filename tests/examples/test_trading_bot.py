@@ -46,7 +46,7 @@ async def test_it_trades_on_an_exchange_and_stops_in_order(tmp_path: Path) -> No
     environment = os.environ | {"API_KEY": settings.api_key, "API_SECRET": settings.api_secret}
     async with open_sandbox(settings=settings) as sandbox, trio.open_nursery() as nursery:
         command = [sys.executable, str(EXAMPLE), "--url", sandbox.url, "--database", str(database)]
-        run = partial(trio.run_process, command, stderr=subprocess.PIPE, env=environment)
+        run = partial(trio.run_process, command, stderr=subprocess.PIPE, env=environment, cwd=tmp_path)
         process: trio.Process = await nursery.start(run)
         assert process.stderr is not None
         log, wanted = b"", {b"balance connecting -> operational", b"websocket connecting -> operational"}
