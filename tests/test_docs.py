@@ -29,7 +29,12 @@ DEFAULTS = re.compile(r"^<!-- defaults: ([\w.]+) -->\n((?:\|.*\n)+)", re.MULTILI
 ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#:]+)(?:#[^)]*)?\)")
-NAMES = {**vars(duenna), **vars(duenna.connection), "testing": duenna.testing, "inf": math.inf}
+NAMES = {
+    **{name: getattr(duenna, name) for name in dir(duenna)},
+    **vars(duenna.connection),
+    "testing": duenna.testing,
+    "inf": math.inf,
+}
 
 
 def load_script() -> ModuleType:
@@ -99,7 +104,7 @@ def test_the_defaults_are_those_of_the_code(of: str, table: str) -> None:
 def test_every_event_is_known_to_the_script() -> None:
     known = {kind.__name__ for kind in SCRIPT.event_kinds()}
 
-    assert {name for name, value in vars(duenna).items() if is_event(value)} <= known
+    assert {name for name in duenna.__all__ if is_event(getattr(duenna, name))} <= known
 
 
 def is_event(value: object) -> bool:

@@ -3,109 +3,12 @@
 `duenna_actors.sandbox` is an exchange to try them on.
 """
 
-from duenna_actors._extras import MissingExtraError
-from duenna_actors._subscriptions import Subscription, SubscriptionState
-from duenna_actors.api import (
-    ApiConnection,
-    ApiDataError,
-    ApiError,
-    ApiRateLimitError,
-    ApiRequest,
-    ApiResponse,
-    ApiStatus,
-    ApiStatusError,
-    ApiTimeoutError,
-    ApiTransportError,
-    GetApiStatus,
-)
-from duenna_actors.balance import (
-    Balance,
-    BalanceChanged,
-    BalanceMonitor,
-    BalanceReading,
-    GetBalances,
-    RefreshBalances,
-)
-from duenna_actors.binance_api import BinanceApi
-from duenna_actors.database import (
-    DatabaseConnection,
-    DatabaseLostError,
-    DatabaseStatus,
-    GetDatabaseStatus,
-    Query,
-    QueryTimeoutError,
-    Rows,
-    StatementError,
-    TableGoneError,
-    Write,
-    WriteBufferFullError,
-    WriteDroppedError,
-)
-from duenna_actors.exchange_clock import ExchangeClock
-from duenna_actors.feed import (
-    BadFrameError,
-    FeedClosedError,
-    FeedHandshakeError,
-    FeedRotated,
-    FeedStatus,
-    GetFeedStatus,
-    PingTimeoutError,
-    StaleFeedError,
-    Subscribe,
-    SubscribeError,
-    SubscriptionChanged,
-    SubscriptionStatus,
-    Unsubscribe,
-    WebSocketFeed,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ApiConnection",
-    "ApiDataError",
-    "ApiError",
-    "ApiRateLimitError",
-    "ApiRequest",
-    "ApiResponse",
-    "ApiStatus",
-    "ApiStatusError",
-    "ApiTimeoutError",
-    "ApiTransportError",
-    "BadFrameError",
-    "Balance",
-    "BalanceChanged",
-    "BalanceMonitor",
-    "BalanceReading",
-    "BinanceApi",
-    "DatabaseConnection",
-    "DatabaseLostError",
-    "DatabaseStatus",
-    "ExchangeClock",
-    "FeedClosedError",
-    "FeedHandshakeError",
-    "FeedRotated",
-    "FeedStatus",
-    "GetApiStatus",
-    "GetBalances",
-    "GetDatabaseStatus",
-    "GetFeedStatus",
-    "MissingExtraError",
-    "PingTimeoutError",
-    "Query",
-    "QueryTimeoutError",
-    "RefreshBalances",
-    "Rows",
-    "StaleFeedError",
-    "StatementError",
-    "Subscribe",
-    "SubscribeError",
-    "Subscription",
-    "SubscriptionChanged",
-    "SubscriptionState",
-    "SubscriptionStatus",
-    "TableGoneError",
-    "Unsubscribe",
-    "WebSocketFeed",
-    "Write",
-    "WriteBufferFullError",
-    "WriteDroppedError",
-]
+if TYPE_CHECKING:
+    from duenna_actors._names import *  # noqa: F403  # they are listed there
+    from duenna_actors._names import __all__ as __all__
+else:
+    from duenna.on_demand import on_demand
+
+    __getattr__, __dir__ = on_demand(__name__)

@@ -1,4 +1,7 @@
-"""The verb `state`: look at what a bot has stored, check it, and change it, without the bot's code."""
+"""The verb `state`: look at what a bot has stored, check it, and change it, without the bot's code.
+
+What reads a state is imported only when one is read: `duenna --help` does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,6 @@ import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
-
-from duenna.records.escapes import visible
-from duenna.secrets import redact
-from duenna.state._edit_cli import DamagedStateError, migrate, prune
-from duenna.state._look_cli import DAMAGED, WELL, export, show, verify
-from duenna.storage import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +22,8 @@ _DESCRIPTION: Final = (
     "state, or the base directory that has it in data/state. Exit status: 0 all well, 1 something is damaged, 2 an "
     "argument was wrong, or the state is in use or cannot be read."
 )
+_WELL: Final = 0
+_DAMAGED: Final = 1
 _MISUSED: Final = 2
 _UNITS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d|w)")
@@ -35,18 +34,18 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("state", help="look at what a bot has stored, check it, change it")
     parser.description = _DESCRIPTION
     verbs = parser.add_subparsers(title="verbs", metavar="verb", required=True)
-    for name, what, add, run in (
-        ("show", "list what is stored, or show the values of one path", _add_show, show),
-        ("verify", "read every file and say what is wrong; changes nothing, minds no bot at work", None, verify),
-        ("export", "write all of it as one JSON document", _add_export, export),
-        ("prune", "remove what is stored of paths that are gone; the bot must not run", _add_prune, prune),
-        ("migrate", "write it anew, elsewhere, or under other paths; the bot must not run", _add_migrate, migrate),
+    for name, what, add in (
+        ("show", "list what is stored, or show the values of one path", _add_show),
+        ("verify", "read every file and say what is wrong; changes nothing, minds no bot at work", None),
+        ("export", "write all of it as one JSON document", _add_export),
+        ("prune", "remove what is stored of paths that are gone; the bot must not run", _add_prune),
+        ("migrate", "write it anew, elsewhere, or under other paths; the bot must not run", _add_migrate),
     ):
         verb = verbs.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         verb.add_argument("directory", metavar="DIR", type=_folder, help="where the state is")
         if add is not None:
             add(verb)
-        verb.set_defaults(run=_guarded(name, run))
+        verb.set_defaults(run=_guarded(name))
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
@@ -84,26 +83,39 @@ def _add_migrate(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _guarded(name: str, verb: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def _guarded(name: str) -> Callable[[argparse.Namespace], int]:
     """Let whatever is wrong be one line, and exit status 2; 1 if it is the state that is."""
 
     def run(arguments: argparse.Namespace) -> int:
+        from duenna.state import _edit_cli, _look_cli  # noqa: PLC0415
+        from duenna.storage import StateError  # noqa: PLC0415
+
+        verbs = {
+            "show": _look_cli.show,
+            "verify": _look_cli.verify,
+            "export": _look_cli.export,
+            "prune": _edit_cli.prune,
+            "migrate": _edit_cli.migrate,
+        }
         try:
             _write_anything(is_json=name == "export" or bool(getattr(arguments, "json", False)))
-            status = verb(arguments)
+            status = verbs[name](arguments)
             print(end="", flush=True)  # here, where a full disk is one line
         except BrokenPipeError:  # `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at exit
-            return WELL
+            return _WELL
         except (OSError, StateError, ValueError) as exc:
             print(f"duenna state {name}: {_said(exc)}", file=sys.stderr)
-            return DAMAGED if isinstance(exc, DamagedStateError) else _MISUSED
+            return _DAMAGED if isinstance(exc, _edit_cli.DamagedStateError) else _MISUSED
         return status
 
     return run
 
 
 def _said(exc: Exception) -> str:
+    from duenna.records.escapes import visible  # noqa: PLC0415
+    from duenna.secrets import redact  # noqa: PLC0415
+
     if isinstance(exc, OSError) and exc.strerror:
         where = exc.filename2 or exc.filename
         return visible(f"{where}: {exc.strerror}" if where else exc.strerror)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from duenna import _verbs
 from duenna.cli import main
 
 if TYPE_CHECKING:
@@ -157,8 +158,48 @@ def test_every_installed_verb_can_be_imported() -> None:
     ).stdout
 
     assert {"demo", "sandbox"} <= installed
-    assert installed <= set(re.findall(r"^    (\w+) +\w", listing, re.MULTILINE))
+    assert installed <= set(re.findall(r"^    (\w+)(?: +\w|$)", listing, re.MULTILINE))
     assert "not available" not in listing
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["simulate", "--help"], ["nonsense"]], ids=" ".join)
+def test_help_imports_neither_the_runtime_nor_a_library(arguments: list[str]) -> None:
+    """Every verb is imported for it, but none of them what it works with."""
+    bare, helped = (
+        set(
+            subprocess.run(  # noqa: S603 - our own
+                [sys.executable, "-c", f"{program}\nprint('\\n', *sys.modules)", *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=60,
+            )
+            .stdout.rpartition("\n ")[2]
+            .split()
+        )
+        for program in ("import sys", "import sys\nfrom duenna.cli import main\ntry: main()\nexcept SystemExit: pass")
+    )
+
+    heavy = {"asyncio", "concurrent", "loguru", "msgspec", "pytest", "sqlite3", "subprocess", "textual", "trio"}
+    ours = {"duenna._names", "duenna.testing._names", "duenna_actors._names", "duenna_actors.sandbox._names"}
+    assert "duenna.cli" in helped
+    assert (helped - bare) & (heavy | ours) == set()
+
+
+def test_verbs_are_listed_from_the_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two distributions have a verb of one name, the files do not say which; then the slow way does."""
+    for number, name in enumerate(["one", "two"]):
+        folder = tmp_path / name / f"{name}-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[duenna.commands]\nhello = verb_{number}:register\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "one")])
+    alone = _verbs.every()
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "one"), str(tmp_path / "two")])
+    both = _verbs.every()
+
+    assert alone == [_verbs.FoundVerb("hello", "verb_0:register")]
+    assert [(type(verb), verb.name) for verb in both] == [(EntryPoint, "hello")]
 
 
 def test_the_command_is_installed_under_its_name() -> None:

@@ -3,73 +3,12 @@
 `open_sandbox` runs one beside a bot, `duenna sandbox` runs one alone. `docs/sandbox.md` is the manual.
 """
 
-from duenna_actors.sandbox._faultline import Faults, OnFault
-from duenna_actors.sandbox._sandbox import DEFAULT_SYMBOLS, Sandbox, open_sandbox, serve_sandbox
-from duenna_actors.sandbox.faults import (
-    Burst,
-    ClockDrift,
-    ClosedAfterOpen,
-    CloseSockets,
-    ConnectionsRefused,
-    ConnectionsReset,
-    DatabaseLost,
-    Fault,
-    GarbledAnswers,
-    GarbledFrames,
-    HalfOpen,
-    HttpFailure,
-    LateEvents,
-    ListenKeyExpired,
-    LostAnswers,
-    Mute,
-    RateLimited,
-    RepeatedEvents,
-    SequenceGap,
-    ServerShutdown,
-    SlowAnswers,
-    StaleEvents,
-    StaleSnapshot,
-    UpgradeDropped,
-    UpgradeRefused,
-)
-from duenna_actors.sandbox.schedule import ActiveFault, FaultChanged, Scheduled, parse_schedule
-from duenna_actors.sandbox.settings import SandboxSettings
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DEFAULT_SYMBOLS",
-    "ActiveFault",
-    "Burst",
-    "ClockDrift",
-    "CloseSockets",
-    "ClosedAfterOpen",
-    "ConnectionsRefused",
-    "ConnectionsReset",
-    "DatabaseLost",
-    "Fault",
-    "FaultChanged",
-    "Faults",
-    "GarbledAnswers",
-    "GarbledFrames",
-    "HalfOpen",
-    "HttpFailure",
-    "LateEvents",
-    "ListenKeyExpired",
-    "LostAnswers",
-    "Mute",
-    "OnFault",
-    "RateLimited",
-    "RepeatedEvents",
-    "Sandbox",
-    "SandboxSettings",
-    "Scheduled",
-    "SequenceGap",
-    "ServerShutdown",
-    "SlowAnswers",
-    "StaleEvents",
-    "StaleSnapshot",
-    "UpgradeDropped",
-    "UpgradeRefused",
-    "open_sandbox",
-    "parse_schedule",
-    "serve_sandbox",
-]
+if TYPE_CHECKING:
+    from duenna_actors.sandbox._names import *  # noqa: F403  # they are listed there
+    from duenna_actors.sandbox._names import __all__ as __all__
+else:
+    from duenna.on_demand import on_demand
+
+    __getattr__, __dir__ = on_demand(__name__)

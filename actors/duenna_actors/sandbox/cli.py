@@ -7,11 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from duenna.cli import Subparsers
-
 if TYPE_CHECKING:
+    from duenna.cli import Subparsers
     from duenna_actors.sandbox import Sandbox
     from duenna_actors.sandbox.schedule import FaultChanged, Scheduled
 
@@ -19,7 +16,7 @@ _DEFAULT_PORT = 8_070
 _FAILED = 1
 
 
-def register(subparsers: Subparsers) -> None:
+def register(subparsers: "Subparsers") -> None:
     """Add the verb `sandbox`."""
     parser = subparsers.add_parser(
         "sandbox",
@@ -109,6 +106,8 @@ def _print_address(sandbox: "Sandbox") -> None:
 
 
 def _print_fault(change: "FaultChanged") -> None:
+    import msgspec  # noqa: PLC0415
+
     fields = msgspec.to_builtins(change.fault)
     kind = fields.pop("kind")
     told = ", ".join(f"{name}={value}" for name, value in fields.items() if value not in ("*", None, "", 1.0))

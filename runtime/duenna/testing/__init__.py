@@ -3,37 +3,12 @@
 `docs/simulation.md` shows how.
 """
 
-from duenna.testing._decorator import world_test
-from duenna.testing._errors import WorldError
-from duenna.testing._guards import fresh_guards
-from duenna.testing._leaks import Leak, WorldLeakError
-from duenna.testing._net import Host, Link, Network
-from duenna.testing._simulation import Outcome, Scenario
-from duenna.testing._world import World
-from duenna.testing.invariants import Checker, Violation
-from duenna.testing.probe import data_probe
-from duenna.testing.rehearsal import HANGS, rehearse
-from duenna.testing.simfs import SimFs, SimulatedCrash
-from duenna.testing.steps import Plan
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "HANGS",
-    "Checker",
-    "Host",
-    "Leak",
-    "Link",
-    "Network",
-    "Outcome",
-    "Plan",
-    "Scenario",
-    "SimFs",
-    "SimulatedCrash",
-    "Violation",
-    "World",
-    "WorldError",
-    "WorldLeakError",
-    "data_probe",
-    "fresh_guards",
-    "rehearse",
-    "world_test",
-]
+if TYPE_CHECKING:
+    from duenna.testing._names import *  # noqa: F403  # they are listed there
+    from duenna.testing._names import __all__ as __all__
+else:
+    from duenna.on_demand import on_demand
+
+    __getattr__, __dir__ = on_demand(__name__)

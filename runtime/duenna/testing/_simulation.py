@@ -18,6 +18,7 @@ from duenna.machines import checks
 from duenna.settings import Settings, SettingsSource
 from duenna.spec import Child, Supervisor
 from duenna.storage import FileStore, MemoryStore
+from duenna.testing._bound import BOUND
 from duenna.testing._disk import Disk
 from duenna.testing._errors import WorldError
 from duenna.testing._stuck import end_by_force
@@ -26,9 +27,6 @@ from duenna.testing.invariants import Checker, Violation
 
 if TYPE_CHECKING:
     from duenna.testing._world import World
-
-BOUND = 120.0
-"""Default of `Scenario.bound`, in seconds."""
 
 _STOP_GRACE = 60.0
 

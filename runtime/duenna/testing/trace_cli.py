@@ -1,4 +1,7 @@
-"""The verb `trace`: compare the traces of two runs, check one, or look at it."""
+"""The verb `trace`: compare the traces of two runs, check one, or look at it.
+
+What reads a trace is imported only when it is read: `duenna --help` does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from duenna.testing._trace_lines import line_of
-from duenna.testing.invariants import BOUND, check, standard
-from duenna.testing.trace import TraceError, read_trace
-from duenna.testing.trace_diff import diff
+from duenna.testing._bound import BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +73,8 @@ def _guarded(verb: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
     """Let a file that cannot be read, or is damaged, be one line and exit status 2."""
 
     def run(arguments: argparse.Namespace) -> int:
+        from duenna.testing.trace import TraceError  # noqa: PLC0415
+
         try:
             return verb(arguments)
         except BrokenPipeError:  # `| head` has seen enough
@@ -86,6 +88,8 @@ def _guarded(verb: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
 
 
 def _diff(arguments: argparse.Namespace) -> int:
+    from duenna.testing.trace_diff import diff  # noqa: PLC0415
+
     parting = diff(arguments.left, arguments.right, context=arguments.context)
     if parting is None:
         print("the traces are the same")
@@ -97,6 +101,9 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from duenna.testing.invariants import check, standard  # noqa: PLC0415
+    from duenna.testing.trace import TraceError, read_trace  # noqa: PLC0415
+
     count, end = 0, 0.0
 
     def counted(records: Iterable[Record]) -> Iterator[Record]:
@@ -121,6 +128,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from duenna.testing._trace_lines import line_of  # noqa: PLC0415
+    from duenna.testing.trace import read_trace  # noqa: PLC0415
+
     def is_wanted(record: Record) -> bool:
         return (
             arguments.since <= record.t <= arguments.until

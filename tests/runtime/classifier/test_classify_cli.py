@@ -136,7 +136,7 @@ def test_a_standard_input_that_is_closed_is_one_line(
 def test_a_line_without_an_end_is_not_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("duenna.classify_cli._LONGEST_LINE", 16)
+    monkeypatch.setattr("duenna._classify._LONGEST_LINE", 16)
     file = tmp_path / "e.jsonl"
     long = b'{"id": 1, "message": "' + b"x" * 16 * 4
     file.write_bytes(b'{"id": 1}\n' + long + b'"}\n{"id": 123456}\n{"id": 1234567}\n' + b"x" * 16)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from duenna.machines import checks
+from duenna.testing._bound import BOUND
 from duenna.testing.invariants._base import Checker, Violation, check
 from duenna.testing.invariants.acknowledged import Acknowledged
 from duenna.testing.invariants.alert_pairs import AlertPairs
@@ -75,9 +76,6 @@ __all__ = [
     "check",
     "standard",
 ]
-
-BOUND = 120.0
-"""Seconds after a fault in which a bot should be well again, where nothing else was said."""
 
 
 def standard(
