@@ -16,6 +16,7 @@ from typing import TypeVar, get_type_hints
 import msgspec
 
 from duenna import connection_events, error_events, events, guard_events
+from duenna.incident_files import events as incident_events
 from duenna.machines import breaker, lifecycle, link
 from duenna.records import events as records_events
 from duenna.recovery import events as recovery_events
@@ -69,7 +70,7 @@ def breaker_states() -> str:
 def event_kinds() -> Iterator[type[events.Event]]:
     """Yield the runtime's events: those of ``duenna.events`` in its order, then those of its parts."""
     modules = events, connection_events, guard_events, error_events, recovery_events, records_events
-    for module in *modules, state_events, work_events:
+    for module in *modules, state_events, work_events, incident_events:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, events.Event) and kind.__module__ == module.__name__:
                 yield kind

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 import msgspec
 
 from duenna.connection import Connection, ConnectionLostError
+from duenna.freshness import Freshness
 from duenna.state import Part
 from duenna_actors._http import ApiRequest
 from duenna_actors._kept import kept
@@ -161,6 +163,11 @@ class BalanceMonitor(Connection):
         last.balances = balances
         if balances != previous:
             self.context.publish(BalanceChanged(balances, _difference(previous, balances)))
+
+    def freshness(self) -> Freshness:
+        """Say when the balance was read last; three polls that failed are too many."""
+        every = self.check_every
+        return Freshness(self._last.read_at, None if every is None or every == inf else 3 * every)
 
     async def fetch(self) -> dict[str, Balance]:
         """Return the balance by asset; raise if it cannot be had."""

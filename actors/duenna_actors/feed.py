@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ import attrs
 
 from duenna import secrets
 from duenna.connection import Connection, ConnectionLostError
+from duenna.freshness import Freshness
 from duenna.wallclock import wall_time as real_wall_time
 from duenna_actors._feed_clock import EventClock
 from duenna_actors._feed_lines import FeedLines
@@ -176,6 +177,7 @@ class WebSocketFeed(Connection):
         self.check_timeout = (patience + 2 * ack_timeout) * (redrives + 1) + 1.0
         self.close_timeout = disconnect_timeout + 1.0
         self._wanted: dict[str, Subscription] = {}
+        self._heard: dict[str, float] = {}
         self._lines: FeedLines | None = None
 
     def deliver(self, key: str, message: Any) -> None:  # noqa: ARG002  # for those who override it
@@ -193,10 +195,8 @@ class WebSocketFeed(Connection):
 
     async def connect(self) -> None:
         """Open the websocket and have every subscription acknowledged."""
-        context, initial = self.context, self._initial
-        self._wanted = kept(
-            context.runtime, (WebSocketFeed, context.path, initial), lambda: {each.key: each for each in initial}
-        )
+        context = self.context
+        self._recall()
         self._target = context.lookup(self._to) if isinstance(self._to, str) else self._to
         age = self._max_event_age
         clock = kept(context.runtime, (EventClock, self._exchange, age), lambda: EventClock(age))
@@ -221,9 +221,34 @@ class WebSocketFeed(Connection):
 
     async def close(self) -> None:
         """Close the websocket, with the closing handshake if the far end still takes part."""
+        self._note_what_was_heard()
         lines, self._lines = self._lines, None
         if lines is not None:
             await lines.close()
+
+    def freshness(self) -> Freshness | None:
+        """Say when the subscription that is the nearest to being stale, or the longest so, had its last fresh data."""
+        self._recall()
+        self._note_what_was_heard()
+        found = [Freshness(self._heard.get(key), spec.stale_after) for key, spec in self._wanted.items()]
+        timed = [each for each in found if each.expect_every != inf]
+        if timed:
+            return min(timed, key=lambda each: -inf if each.at is None else each.at + (each.expect_every or 0.0))
+        return Freshness(max(self._heard.values(), default=None)) if found else None
+
+    def _recall(self) -> None:
+        """Take what outlives an incarnation: what is wanted, and when it was heard of."""
+        runtime, path, initial = self.context.runtime, self.context.path, self._initial
+        self._wanted = kept(runtime, (WebSocketFeed, path, initial), lambda: {each.key: each for each in initial})
+        self._heard = kept(runtime, (WebSocketFeed, path, "heard"), dict[str, float])
+
+    def _note_what_was_heard(self) -> None:
+        """Keep when fresh data came, beyond the websocket and the incarnation."""
+        line = self._present()
+        if line is not None:
+            for key, track in line.book.tracks.items():
+                if track.fresh_at > -inf and key in self._wanted:
+                    self._heard[key] = track.fresh_at
 
     async def receive(self, message: Any) -> Any:
         """Answer `Subscribe`, `Unsubscribe` and `GetFeedStatus`."""

@@ -33,6 +33,7 @@ class EventBus:
         self._wanted: dict[type[Event], bool] = {}
         self._wanted_routine: dict[type[Event], bool] = {}
         self.lost_lines = 0
+        self.lost_events = 0
         self._thinning: dict[tuple[type[Event], str, str], int] = {}
 
     def wants(self, kind: type[Event]) -> bool:
@@ -154,6 +155,7 @@ class EventStream:
         if len(self._events) >= self.capacity:
             self._events.popleft()
             self._lost += 1
+            self._bus.lost_events += 1
         self._events.append(event)
         self._wake()
 

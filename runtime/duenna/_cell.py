@@ -455,8 +455,11 @@ class Cell(Ref):
     def _forget_times(self, count: int) -> None:
         times = self.extra.times if self.extra is not None else None
         if times:
+            now, timings = self.node.runtime.now(), self.node.runtime.timings
             for _ in range(min(count, len(times))):
-                times.popleft()
+                since = times.popleft()
+                if timings.is_on:
+                    timings.waited.add(now - since)
 
     def admit(self) -> None:
         """Let waiting senders in while there is room."""

@@ -28,12 +28,14 @@ from duenna.mailbox import NOTHING
 if TYPE_CHECKING:
     from duenna._cell import Cell
     from duenna._node import Node
+    from duenna.timings import Timings
 
 _MOST_SPARES = 8
 _MOST_MESSAGES = 2048
 _MOST_SECONDS = 0.0005
 _MOST_IN_A_TURN = 64
 _CLOCK_EVERY = 16
+_ROUNDS = 8  # of which one is timed
 IDLE, QUEUED, SLOW = 0, 1, 2
 """The gates of a cell; see there."""
 
@@ -50,6 +52,8 @@ class Worker:
         cell: Whose handler it runs, None between turns.
         scope: What cancels that handler.
         is_runner: Whether it holds the role.
+        task: Its task.
+        turn: The coroutine of a handler that has given way, None between those: `duenna.stacks` looks into it.
     """
 
     spares: "list[Worker]"
@@ -57,6 +61,7 @@ class Worker:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     is_runner: bool = True
     task: trio.lowlevel.Task | None = None
+    turn: Any = None
 
     def abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """Rest no more."""
@@ -70,13 +75,30 @@ Halted = tuple["Cell", Blocked, Context]
 class Dispatcher:
     """The queue of cells that have mail, and the workers that serve it."""
 
-    __slots__ = ("_clock", "_context", "_is_closed", "_limit", "_node", "_spares", "is_asleep", "ready")
+    __slots__ = (
+        "_clock",
+        "_context",
+        "_is_closed",
+        "_limit",
+        "_node",
+        "_probe",
+        "_skipped",
+        "_spares",
+        "_timings",
+        "_woken_at",
+        "is_asleep",
+        "ready",
+    )
 
     def __init__(self, node: "Node") -> None:
         """Serve the children of *node*."""
         self._node = node
         self._clock = node.runtime.clock
         self._context = copy_context()
+        self._timings = node.runtime.timings
+        self._woken_at: float | None = None
+        self._probe: tuple[Cell, int, float] | None = None
+        self._skipped = 0  # rounds that are not timed before the next one that is
         self._spares: list[Worker] = []
         self._limit = 16
         self._is_closed = True
@@ -105,6 +127,8 @@ class Dispatcher:
         if self._is_closed:
             return
         self.is_asleep = False
+        if not self._skipped and self._timings.is_on:
+            self._woken_at = self._clock.current_time()
         if self._spares:
             worker = self._spares.pop()
             worker.is_runner = True
@@ -163,7 +187,7 @@ class Dispatcher:
         """Return whether no more workers need rest: there are enough without a blocked handler."""
         return self._is_closed or len(spares) + (not self.is_asleep) >= _MOST_SPARES
 
-    def _drain(self, worker: Worker) -> "Halted | None":  # noqa: C901  # the one loop every message goes through, flat for speed
+    def _drain(self, worker: Worker) -> "Halted | None":  # noqa: C901, PLR0912  # the one loop every message goes through, flat for speed
         """Serve as the runner until there is no mail, or the budget is spent; a plain function, for speed.
 
         Whoever calls has just come from a checkpoint.
@@ -174,8 +198,9 @@ class Dispatcher:
         ready = self.ready
         runtime = self._node.runtime
         now = self._clock.current_time
-        start = now()
-        left = _MOST_MESSAGES
+        start = timed = now()
+        timings = self._timings_of_a_round(start) if self._timings.is_on else None
+        left = untimed = _MOST_MESSAGES
         check = left - min(_CLOCK_EVERY, self._limit)
         while ready and left > 0 and not self._is_closed:
             cell = ready.popleft()
@@ -192,6 +217,8 @@ class Dispatcher:
                 self._node.manager.turn_ended(cell, worker, trimmed(exc))
             else:
                 if blocked is not None:
+                    if timings is not None and (count := untimed - left + cell.received - 1) > 0:
+                        timings.handled.add(now() - timed, count)
                     return cell, blocked, context
                 worker.cell = None
                 if cell.queue:
@@ -204,23 +231,61 @@ class Dispatcher:
                     cell.rest()
             left -= cell.received
             if left <= check:
-                seconds = now() - start
+                seconds = (time := now()) - start
+                if timings is not None:
+                    timings.handled.add(time - timed, untimed - left)
+                    timed, untimed = time, left
                 self._adapt(seconds, _MOST_MESSAGES - left)
                 if seconds > _MOST_SECONDS:
                     break
                 check = left - min(_CLOCK_EVERY, self._limit)
+        if timings is not None:
+            self._time_rest(timings, timed, untimed - left)
+        if self._probe is not None:
+            self._end_wait(*self._probe)
         return None
+
+    def _timings_of_a_round(self, start: float) -> "Timings | None":
+        """Return where a round that begins at *start* is timed; None: it is one of those that are not."""
+        self._skipped = (self._skipped or _ROUNDS) - 1
+        if self._skipped != _ROUNDS - 1:
+            return None
+        if self._woken_at is not None:
+            self._timings.waited.add(start - self._woken_at)
+            self._woken_at = None
+        return self._timings
+
+    def _time_rest(self, timings: "Timings", timed: float, count: int) -> None:
+        """Time the last *count* messages of a round, and begin to time the wait of the last of a backlog."""
+        now = self._clock.current_time()
+        if count:
+            timings.handled.add(now - timed, count)
+        if self.ready and self._probe is None:
+            cell = self.ready[-1]
+            self._probe = (cell, cell.received + len(cell.queue or ()), now)
+
+    def _end_wait(self, cell: "Cell", received: int, since: float) -> None:
+        """Time a wait if it is over: *cell* has had so many messages, or nobody serves it any more."""
+        if cell.received >= received or not cell.queue or not cell.serves:
+            self._probe = None
+            self._timings.waited.add(self._clock.current_time() - since)
 
     async def _see_through(self, worker: Worker, cell: "Cell", blocked: Blocked, context: Context) -> bool:
         """Drive a turn that has given way to its end; return False if the worker's scope is used up."""
         self._give_way(worker, cell)
         error: BaseException | None = None
+        worker.turn = blocked[0]
+        began = self._clock.current_time() if self._timings.is_on else None
         try:
             await _resume(blocked[0], blocked[1], context)
         except BaseException as exc:
             if worker.scope.cancel_called:
                 raise
             error = trimmed(exc)
+        finally:
+            worker.turn = None
+        if began is not None:
+            self._timings.handled.add(self._clock.current_time() - began)
         if worker.scope.cancel_called:
             return False
         self._take_role(worker)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duenna._promise import Promise
     from duenna._timers import Alarm, Timer
     from duenna._watch import Watch
+    from duenna.freshness import Freshness
 
 
 @attrs.define(eq=False)
@@ -41,6 +42,7 @@ class Extra:
     dropped: int = 0
     last_error: str | None = None
     kind: str = ""
+    freshness: "Freshness | None" = None
     times: "deque[float] | None" = None
     senders: "deque[Sender] | None" = None
     stash: "list[Any]" = attrs.field(factory=list[Any])

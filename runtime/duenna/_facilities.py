@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
     from duenna._system import System
     from duenna.health import HealthReport
+    from duenna.incident_files import IncidentFiles
     from duenna.machines.classifier import Classifier
     from duenna.machines.health import Service
     from duenna.records import Records
@@ -48,6 +49,11 @@ class Facilities:
     def records(self) -> "Records | None":
         """The error log and the recovery log, None if no directory was given."""
         return self.system.records
+
+    @property
+    def incident_files(self) -> "IncidentFiles":
+        """What it looked like when a supervisor gave up, a child was parked, or somebody asked."""
+        return self.system.incident_files
 
     def health(self) -> "HealthReport":
         """Return how the bot does now, as a whole and service by service."""

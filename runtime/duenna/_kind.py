@@ -19,4 +19,11 @@ def kind_of(cell: "Cell") -> str:
     source: Any = cell.actor if cell.actor is not None else spec.start
     while isinstance(source, partial):
         source = source.func
-    return str(getattr(source, "kind", "function" if spec.is_function else "actor"))
+    plain = "function" if spec.is_function else "actor"
+    try:
+        return str(getattr(source, "kind", plain))[:_LONGEST]
+    except Exception:  # noqa: BLE001  # it is a user's, and whoever looks must not be hurt by it
+        return plain
+
+
+_LONGEST = 100

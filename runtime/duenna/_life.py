@@ -20,14 +20,16 @@ from duenna._dispatcher import SLOW
 from duenna._extra import Extra
 from duenna._host import Host, background_body, class_body, function_body
 from duenna._letters import fail_current
+from duenna._options import ReadyMode
 from duenna._restarts import uptime_of
 from duenna._text import describe
 from duenna._turn import turn_async, turn_sync
 from duenna.actor import Actor, Hook, hooks_of
 from duenna.context import Context
 from duenna.fields import Codec, codec_of
+from duenna.freshness import asked
 from duenna.machines.lifecycle import ChildState, Step, after
-from duenna.spec import Child, ReadyMode
+from duenna.spec import Child
 
 if TYPE_CHECKING:
     from duenna._manager import Manager
@@ -330,6 +332,9 @@ class Life:
         self._let_go(cell, more, error)
         verdict = self._runtime.reports.crash(cell, error) if error is not None and more.intent is None else None
         self._save(cell, more, error, verdict)
+        actor: Actor | None = cell.actor
+        if actor is not None and type(actor).freshness is not Actor.freshness:
+            more.freshness = asked(actor)  # how old its data is is wanted most while it is down
         cell.actor = cell.turn = cell.context = None
         intent, uptime, never_ready = more.intent, more.uptime, more.uptime is None
         context = self._exit_context(more, never_ready=never_ready, failed=error is not None)

@@ -20,6 +20,7 @@ from duenna._frames import frames_of
 from duenna._host import Host
 from duenna._letters import bury_below, fail_current
 from duenna._life import NORMAL, Life
+from duenna._options import ReadyMode
 from duenna._promise import RESUME, Promise
 from duenna._restarts import Restarts
 from duenna._sweep import Sweeper
@@ -27,7 +28,6 @@ from duenna._text import describe
 from duenna.errors import GaveUpError, StoppedError
 from duenna.machines.lifecycle import ChildState, Step, after
 from duenna.machines.verdict import RestartType
-from duenna.spec import ReadyMode
 
 if TYPE_CHECKING:
     from duenna._dispatcher import Worker

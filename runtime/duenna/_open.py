@@ -46,8 +46,8 @@ async def open_runtime(
             a virtual clock.
         settings: How errors are handled, or where that is read from, at once and at every
             ``runtime.reload_settings()``; None: the defaults.
-        directory: Where the error log and the recovery log go, in `data/errors` and
-            `logs/recovery`; None: nothing is written.
+        directory: Where the error log, the recovery log and incident files go, in `data/errors`,
+            `logs/recovery` and `incidents`; None: nothing is written.
         rules: Rules of the bot's own for the verdict on errors, before the built-in ones.
         recovery_actions: Actions of the bot's own, beside the built-in ones.
         state: Where the state is kept: a folder for its files, or another store; None: `data/state`
@@ -84,6 +84,7 @@ async def opened(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[Non
     """Run *runtime* beside the body; nothing that leaves is wrapped in a group."""
     try:
         await runtime.state.open()
+        await runtime.incident_files.open()
         async with _lived(runtime, watchdog):
             yield
     finally:
@@ -98,6 +99,7 @@ async def _lived(runtime: Runtime, watchdog: float | None) -> AsyncGenerator[Non
             body = trio.CancelScope()
             nursery.start_soon(runtime.timers.serve, name="duenna (timers)")
             nursery.start_soon(runtime.live, body, name="duenna")
+            runtime.incident_files.begin(nursery)
             try:
                 with body:
                     await runtime.booted.wait()

@@ -10,8 +10,8 @@ from duenna.machines.verdict import OnGiveUp
 
 if TYPE_CHECKING:
     from duenna._cell import Cell
+    from duenna._options import ChildOptions
     from duenna.settings import Settings
-    from duenna.spec import ChildOptions
 
 
 class Policies:

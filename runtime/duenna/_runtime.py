@@ -23,7 +23,9 @@ from duenna._system import System
 from duenna._timers import TimerHeap
 from duenna._topics import Topics
 from duenna.errors import ChildStateError, StoppedError, UnknownPathError
+from duenna.freshness import Freshness, freshness_of
 from duenna.guards._registry import registry
+from duenna.loop_health import LoopHealth
 from duenna.machines import checks
 from duenna.machines.rules import Rule
 from duenna.recovery import RecoveryAction
@@ -32,6 +34,7 @@ from duenna.spec import Child, Supervisor
 from duenna.state import State
 from duenna.state._place import store_of
 from duenna.storage import Store
+from duenna.timings import Timings
 from duenna.tree import TreeNode, snapshot
 
 if TYPE_CHECKING:
@@ -71,6 +74,8 @@ class Runtime(Facilities, Lifetime):
         rng: The one source of chance.
         dead_letters: Messages so far that nobody read.
         guards: Every guard of the process, by name.
+        loop: How late the event loop answers, and who held it.
+        timings: How long messages wait, and are handled.
     """
 
     def __init__(
@@ -100,6 +105,8 @@ class Runtime(Facilities, Lifetime):
         self.bus = EventBus(log_level)
         self.timers = TimerHeap(self.clock)
         self.topics = Topics()
+        self.loop = LoopHealth()
+        self.timings = Timings()
         self.guards = registry.guards
         self.askers: dict[trio.lowlevel.Task, Host | Worker] = {}
         self.dead_letters = 0
@@ -136,6 +143,14 @@ class Runtime(Facilities, Lifetime):
             UnknownPathError: There is no such child.
         """
         return snapshot(self.roots[-1] if path is None else self._cell(path))
+
+    def freshness(self, path: str) -> Freshness | None:
+        """Return how fresh the data of the child at *path* is, of one that is down when it went; None: it does not say.
+
+        Raises:
+            UnknownPathError: There is no such child.
+        """
+        return freshness_of(self._cell(path))
 
     def events(self, *types: type[events.Event], capacity: int = 1000) -> EventStream:
         """Subscribe to events, from now on: those of *types*, or all.

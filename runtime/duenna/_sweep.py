@@ -129,6 +129,24 @@ class Sweeper:
         """Return whether a sweep has *cell* on its list of those to start."""
         return self._sweep is not None and cell in self._sweep.starts[self._sweep.position :]
 
+    def due_of(self, cell: Cell) -> float | None:
+        """Return when the group that *cell* triggered starts; None: it triggered none, or that does not wait."""
+        sweep = self._sweep
+        return sweep.timer.at if sweep is not None and sweep.trigger is cell and sweep.timer is not None else None
+
+    def queued(self) -> tuple[Cell, ...]:
+        """Return those that a sweep will start yet, in that order."""
+        return () if self._sweep is None else tuple(self._sweep.starts[self._sweep.position :])
+
+    def stopping(self) -> tuple[Cell, ...]:
+        """Return those that a sweep will stop yet, in start order."""
+        return () if self._sweep is None else tuple(self._sweep.stops)
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the sweep under way has begun to start its children."""
+        return self._sweep is not None and self._sweep.phase is Phase.STARTING
+
     def takes(self, cell: Cell) -> bool:
         """Take a child that is down, and shall start now, along with the group that is about to start; say so."""
         sweep = self._sweep

@@ -8,6 +8,7 @@ from duenna._classifier import classifier_child
 from duenna._failing import Failing
 from duenna._standard_parts import add_standard_parts
 from duenna.health import HealthMonitor, health_child
+from duenna.incident_files.files import IncidentFiles
 from duenna.machines.classifier import Classifier
 from duenna.machines.rule_table import STANDARD
 from duenna.machines.rules import Rule, rules_from
@@ -37,6 +38,7 @@ class System:
         records: What is written to disk, None if nothing is.
         failing: The children that are in a round of attempts.
         breakers: What is known of breakers of an earlier process, None if nothing outlives this one.
+        incident_files: What it looked like when something gave up.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class System:
         self.monitor = HealthMonitor.of(runtime)
         self.failing = Failing(runtime)
         self.breakers = add_standard_parts(runtime)
+        self.incident_files = IncidentFiles(runtime, directory)
         runtime.on_settings(self._changed)
 
     def supervisor(self, runtime: "Runtime", children: Iterable[Child | Supervisor]) -> Supervisor:

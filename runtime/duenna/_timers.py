@@ -44,11 +44,17 @@ class Due(Protocol):
 
 @attrs.define(eq=False)
 class Alarm:
-    """A call of the kernel's that is due at some time, unless it is cancelled first."""
+    """A call of the kernel's that is due at some time, unless it is cancelled first.
+
+    Attributes:
+        period: 0: it fires once.
+        at: When it is due; inf: never.
+    """
 
     _heap: "TimerHeap"
     _call: Callable[[], None] | None
     period: float = 0.0
+    at: float = math.inf
 
     @property
     def is_live(self) -> bool:
@@ -135,7 +141,7 @@ class TimerHeap:
 
     def after(self, delay: float, call: Callable[[], None]) -> Alarm:
         """Call *call* in *delay* seconds; never, if that is infinite."""
-        alarm = Alarm(self, call)
+        alarm = Alarm(self, call, at=self._clock.current_time() + delay)
         self.arm(delay, alarm)
         return alarm
 

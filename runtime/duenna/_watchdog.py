@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class _Watchdog:
         self._loop_thread = threading.get_ident()
         self._answered = threading.Event()
         self._ended = threading.Event()
+        self._asked_at = 0.0
 
     def end(self) -> None:
         self._ended.set()
@@ -66,13 +68,19 @@ class _Watchdog:
     def watch(self) -> None:
         while not self._ended.wait(self._threshold / 2):
             self._answered.clear()
+            self._asked_at = perf_counter()
             try:
-                self._token.run_sync_soon(self._answered.set, idempotent=True)
+                self._token.run_sync_soon(self._answer, idempotent=True)
             except trio.RunFinishedError:
                 return
             if not self._answered.wait(self._threshold) and not self._ended.is_set():
                 self._report()
                 self._answered.wait()
+
+    def _answer(self) -> None:
+        runtime = self._runtime
+        runtime.loop.answered(runtime.now(), perf_counter() - self._asked_at)
+        self._answered.set()
 
     def _report(self) -> None:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001  # the documented way to another thread's stack
@@ -83,7 +91,11 @@ class _Watchdog:
             time=self._runtime.now(), path=actor or "/", seconds=self._threshold, actor=actor, stack=stack
         )
         bus.log(event)  # now: the loop may never come back
-        self._token.run_sync_soon(bus.offer, event)
+        self._token.run_sync_soon(self._told, event)
+
+    def _told(self, event: events.LoopBlocked) -> None:
+        self._runtime.loop.was_blocked(event.time, event.actor)
+        self._runtime.bus.offer(event)
 
 
 def _actor_of(frame: FrameType | None, askers: Mapping[Any, Any]) -> str:

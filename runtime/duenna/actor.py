@@ -10,6 +10,7 @@ from duenna.fields import check_class
 
 if TYPE_CHECKING:
     from duenna.context import Context
+    from duenna.freshness import Freshness
 
 
 class Hook(Enum):
@@ -97,6 +98,13 @@ class Actor:
 
     def run(self) -> Any:
         """Do what the actor does by itself: a read loop, a poller. Returning is a normal end."""
+
+    def freshness(self) -> "Freshness | None":
+        """Say how fresh the data is that this actor is there for, and how often more must come; None: it has none.
+
+        Called whenever somebody looks at the bot, on the event loop: it must be quick and wait for nothing.
+        """
+        return None
 
     def stopping(self, reason: Any) -> Any:
         """Clean up, also after a crash; within the shutdown time, shielded from cancellation.

@@ -2,47 +2,28 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from enum import StrEnum
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Never
 
 import attrs
 
+from duenna._options import (
+    DEFAULT_BACKOFF,
+    DEFAULT_MAILBOX,
+    ChildOptions,
+    ReadyMode,
+    check_significant,
+    checked_options,
+    giving_up,
+    instance,
+    options_of,
+)
 from duenna.actor import Actor
 from duenna.machines import checks
 from duenna.machines.backoff import Backoff
 from duenna.machines.plan import Strategy
 from duenna.machines.verdict import AutoShutdown, OnGiveUp, RestartType
 from duenna.mailbox import Mailbox
-
-_DEFAULT_BACKOFF = Backoff.exponential(1.0, maximum=60.0, jitter="equal")
-_DEFAULT_MAILBOX = Mailbox()
-
-
-class ReadyMode(StrEnum):
-    """When a child counts as ready."""
-
-    AUTO = "auto"
-    MANUAL = "manual"
-
-
-@attrs.frozen(kw_only=True, cache_hash=True)
-class ChildOptions:
-    """Everything of a `Child` but its name and its factory; equal ones are shared."""
-
-    restart: RestartType
-    backoff: Backoff
-    max_failures: int | None
-    on_give_up: OnGiveUp
-    unpark_after: float | None
-    reset_after: float
-    start_timeout: float
-    ready: ReadyMode
-    drain: float
-    shutdown: float
-    significant: bool
-    mailbox: Mailbox
-    is_reconnecting: bool = False
 
 
 class _Frozen:
@@ -76,7 +57,7 @@ class Child(_Frozen):
         start: Callable[..., Any],
         *,
         restart: str = RestartType.PERMANENT,
-        backoff: Backoff = _DEFAULT_BACKOFF,
+        backoff: Backoff = DEFAULT_BACKOFF,
         max_failures: int | None = None,
         on_give_up: str = OnGiveUp.ESCALATE,
         unpark_after: float | None = 300.0,
@@ -86,7 +67,8 @@ class Child(_Frozen):
         drain: float = 0.0,
         shutdown: float = 5.0,
         significant: bool = False,
-        mailbox: Mailbox = _DEFAULT_MAILBOX,
+        mailbox: Mailbox = DEFAULT_MAILBOX,
+        critical: bool | None = None,
     ) -> None:
         """Describe a child.
 
@@ -112,6 +94,8 @@ class Child(_Frozen):
             shutdown: Seconds it may take to end once cancelled, before it is reported stuck.
             significant: Whether its normal end may end its supervisor.
             mailbox: Bound and overflow rule.
+            critical: Whether the bot is not ready without it, for probes and the dead-man heartbeat;
+                None: it is if it is a connection.
 
         Raises:
             TypeError: An option has the wrong type, or *start* is an instance.
@@ -120,12 +104,14 @@ class Child(_Frozen):
         checks.name("Child", name)
         owner = f"child {name!r}"
         _check_start(owner, start)
-        given = (restart, backoff, max_failures, on_give_up, unpark_after, reset_after)
-        more = (start_timeout, ready, drain, shutdown, significant, mailbox)
+        given = (
+            *(restart, backoff, max_failures, on_give_up, unpark_after, reset_after),
+            *(start_timeout, ready, drain, shutdown, significant, mailbox, critical),
+        )
         try:
-            options = _options(*given, *more)
+            options = options_of(*given)
         except (TypeError, ValueError):
-            options = _checked_options(owner, *given, *more)
+            options = checked_options(owner, *given)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "options", options)
@@ -174,55 +160,6 @@ class Child(_Frozen):
 _OPTION_NAMES = frozenset(field.name for field in attrs.fields(ChildOptions))
 
 
-def _checked_options(  # noqa: PLR0917  # one argument per option
-    owner: str,
-    restart: str,
-    backoff: Backoff,
-    max_failures: int | None,
-    on_give_up: str,
-    unpark_after: float | None,
-    reset_after: float,
-    start_timeout: float,
-    ready: str,
-    drain: float,
-    shutdown: float,
-    significant: bool,  # called with all of them in order
-    mailbox: Mailbox,
-) -> ChildOptions:
-    restarts = checks.choice(owner, "restart", restart, RestartType)
-    _check_significant(owner, significant=checks.flag(owner, "significant", significant), restart=restarts)
-    return ChildOptions(
-        restart=restarts,
-        start_timeout=checks.duration(owner, "start_timeout", start_timeout, zero=False),
-        ready=checks.choice(owner, "ready", ready, ReadyMode),
-        drain=checks.duration(owner, "drain", drain),
-        shutdown=checks.duration(owner, "shutdown", shutdown),
-        significant=significant,
-        mailbox=_instance(owner, "mailbox", mailbox, Mailbox),
-        **_giving_up(owner, backoff, max_failures, on_give_up, unpark_after, reset_after),
-    )
-
-
-def _giving_up(  # noqa: PLR0917  # one argument per option
-    owner: str,
-    backoff: Backoff,
-    max_failures: int | None,
-    on_give_up: str,
-    unpark_after: float | None,
-    reset_after: float,
-) -> dict[str, Any]:
-    return {
-        "backoff": _instance(owner, "backoff", backoff, Backoff),
-        "max_failures": None if max_failures is None else checks.count(owner, "max_failures", max_failures, least=0),
-        "on_give_up": checks.choice(owner, "on_give_up", on_give_up, OnGiveUp),
-        "unpark_after": None if unpark_after is None else checks.duration(owner, "unpark_after", unpark_after),
-        "reset_after": checks.duration(owner, "reset_after", reset_after),
-    }
-
-
-_options = lru_cache(maxsize=1024, typed=True)(partial(_checked_options, "child"))
-
-
 @attrs.frozen(init=False, eq=False, repr=False)
 class Supervisor:
     """The recipe for a supervisor: its children, and what it does when one ends.
@@ -260,7 +197,7 @@ class Supervisor:
         restart: str = RestartType.PERMANENT,
         significant: bool = False,
         auto_shutdown: str = AutoShutdown.NEVER,
-        backoff: Backoff = _DEFAULT_BACKOFF,
+        backoff: Backoff = DEFAULT_BACKOFF,
         max_failures: int | None = None,
         on_give_up: str = OnGiveUp.ESCALATE,
         unpark_after: float | None = 300.0,
@@ -299,7 +236,7 @@ class Supervisor:
         put("period", checks.duration(owner, "period", period, zero=False))
         put("auto_shutdown", checks.choice(owner, "auto_shutdown", auto_shutdown, AutoShutdown))
         restarts = checks.choice(owner, "restart", restart, RestartType)
-        _check_significant(owner, significant=checks.flag(owner, "significant", significant), restart=restarts)
+        check_significant(owner, significant=checks.flag(owner, "significant", significant), restart=restarts)
         options = ChildOptions(
             restart=restarts,
             start_timeout=float("inf"),
@@ -307,8 +244,8 @@ class Supervisor:
             drain=0.0,
             shutdown=float("inf"),
             significant=significant,
-            mailbox=_DEFAULT_MAILBOX,
-            **_giving_up(owner, backoff, max_failures, on_give_up, unpark_after, reset_after),
+            mailbox=DEFAULT_MAILBOX,
+            **giving_up(owner, backoff, max_failures, on_give_up, unpark_after, reset_after),
         )
         put("options", options)
         for child in self.children:
@@ -347,25 +284,12 @@ def _children(owner: str, children: Iterable[Child | Supervisor]) -> tuple[Child
     specs = tuple(children)
     seen: set[str] = set()
     for spec in specs:
-        _instance(owner, "each of children", spec, Child, Supervisor)
+        instance(owner, "each of children", spec, Child, Supervisor)
         if spec.name in seen:
             message = f"{owner}: the names of its children must all be different, got {spec.name!r} twice"
             raise ValueError(message)
         seen.add(spec.name)
     return specs
-
-
-def _instance(owner: str, what: str, value: Any, *kinds: type) -> Any:
-    if not isinstance(value, kinds):
-        message = f"{owner}: {what} must be a {' or a '.join(kind.__name__ for kind in kinds)}, got {value!r}"
-        raise TypeError(message)
-    return value
-
-
-def _check_significant(owner: str, *, significant: bool, restart: RestartType) -> None:
-    if significant and restart is RestartType.PERMANENT:
-        message = f"{owner}: significant=True needs restart='transient' or 'temporary', got 'permanent'"
-        raise ValueError(message)
 
 
 def _check_start(owner: str, start: object) -> None:

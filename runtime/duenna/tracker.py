@@ -5,8 +5,9 @@ import math
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -179,7 +180,12 @@ class ErrorTracker:
         return self._tally.count_since(seconds, self.now() if now is None else now)
 
     def summary(
-        self, *, since: float | None = None, service: str | None = None, min_severity: Severity | str | None = None
+        self,
+        *,
+        since: float | None = None,
+        service: str | None = None,
+        min_severity: Severity | str | None = None,
+        latest: int = KEPT,
     ) -> ErrorSummary:
         """Return all errors, counted, or those that the arguments leave.
 
@@ -189,18 +195,20 @@ class ErrorTracker:
             since: Only those of the last so many seconds, at least 0; the start included.
             service: Only those of this service: the component, the guard or the actor's path.
             min_severity: Only those that are at least this bad, such as `HIGH`.
+            latest: How many of them are named in ``recent_errors``, at least 0.
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: *since* is negative, or there is no such severity.
+            ValueError: *since* or *latest* is negative, or there is no such severity.
         """
+        checks.count(_OWNER, "latest", latest, least=0)
         now = self.now()
         begin = -math.inf if since is None else now - checks.duration(_OWNER, "since", since)
         if service is not None:
             _check_text("service", service)
         least = 0 if min_severity is None else checks.choice(_OWNER, "min_severity", min_severity, Severity).rank
         if since is None and service is None and not least:
-            return self._summary(self._tally, self._recent, now, complete=True)
+            return self._summary(self._tally, self._recent, now, latest, complete=True)
         found = [
             event
             for event in self._recent
@@ -211,7 +219,7 @@ class ErrorTracker:
         tally = ErrorTally()
         for event in found:
             _count(tally, event)
-        return self._summary(tally, found, now, complete=self._gone < begin or self._gone == -math.inf)
+        return self._summary(tally, found, now, latest, complete=self._gone < begin or self._gone == -math.inf)
 
     # -- for the next process ---------------------------------------------------
 
@@ -267,7 +275,7 @@ class ErrorTracker:
             raise ExportError(os.fspath(path), exc.strerror or str(exc)) from exc
 
     def _summary(
-        self, tally: ErrorTally, recent: Iterable[ErrorClassified], now: float, *, complete: bool
+        self, tally: ErrorTally, recent: Sequence[ErrorClassified], now: float, latest: int, *, complete: bool
     ) -> ErrorSummary:
         return ErrorSummary(
             total_errors=tally.total,
@@ -275,7 +283,7 @@ class ErrorTracker:
             errors_by_type=_ranked(tally.by_type),
             errors_by_category=_ranked(tally.by_category),
             errors_by_severity=_ranked(tally.by_severity),
-            recent_errors=tuple(map(record_of, recent)),
+            recent_errors=tuple(map(record_of, islice(recent, max(0, len(recent) - latest), None))),
             repeated=self.repeated,
             rate_per_minute=tally.rate(now),
             trend=tally.trend(now),

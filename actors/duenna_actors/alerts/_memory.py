@@ -46,3 +46,12 @@ def recall(runtime: Runtime, path: str, now: float) -> Memory | None:
 def keep(runtime: Runtime, path: str, memory: Memory) -> None:
     """Leave *memory* to the next incarnation of the alerter at *path*."""
     _MEMORIES.setdefault(runtime, {})[path] = memory
+
+
+def suppressed_in(runtime: Runtime) -> dict[str, int]:
+    """Return how many alerts nobody was told of, by why: of all alerters of *runtime*, since the beginning."""
+    found: dict[str, int] = {}
+    for memory in _MEMORIES.get(runtime, {}).values():
+        for why, count in memory.alerts.suppressed.items():
+            found[why] = found.get(why, 0) + count
+    return found

@@ -25,7 +25,7 @@ from duenna.machines.classification import Severity, origin_of
 from duenna.machines.classifier import Classifier
 from duenna.machines.rules import rule_from
 from duenna.settings import Settings, SettingsSource, load_settings
-from duenna.tracker import ErrorSummary, ErrorTracker
+from duenna.tracker import KEPT, ErrorSummary, ErrorTracker
 from duenna.wallclock import WallTime, wall_time
 
 if TYPE_CHECKING:
@@ -54,10 +54,15 @@ class _Tracker(ErrorTracker):
             super().record(event)
 
     def summary(
-        self, *, since: float | None = None, service: str | None = None, min_severity: Severity | str | None = None
+        self,
+        *,
+        since: float | None = None,
+        service: str | None = None,
+        min_severity: Severity | str | None = None,
+        latest: int = KEPT,
     ) -> ErrorSummary:
         with self._lock:
-            return super().summary(since=since, service=service, min_severity=min_severity)
+            return super().summary(since=since, service=service, min_severity=min_severity, latest=latest)
 
     def clear(self) -> None:
         with self._lock:

@@ -22,7 +22,7 @@ from duenna.machines.link import UP, ConnectionState
 from duenna.state import events as state_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from duenna._cell import Cell
     from duenna._runtime import Runtime
@@ -246,12 +246,19 @@ class HealthMonitor(EventStream):
 
     # -- reporting -------------------------------------------------------------
 
-    def report(self) -> HealthReport:
-        """Return how the bot does now: before its boot, while it runs, and after its end."""
+    def report(self, actors: "Iterable[Service] | None" = None) -> HealthReport:
+        """Return how the bot does now: before its boot, while it runs, and after its end.
+
+        Args:
+            actors: How the actors do, of whoever has just looked. Those that are well and are no
+                connections may be left out: they are missing in ``services`` then, and change
+                nothing else. None: it looks itself.
+        """
         runtime = self._runtime
         now = runtime.now()
         guards = list(self._guards.look())
-        services = [*self._actors(Look(self.links, now)), *(service for _, _, service, _ in guards)]
+        known = self._actors(Look(self.links, now)) if actors is None else self._chosen(actors)
+        services = [*known, *(service for _, _, service, _ in guards)]
         if runtime.is_over:
             services = [attrs.evolve(each, status=ServiceStatus.UNAVAILABLE) for each in services]
         recent = runtime.errors.count_since(RECENT)
@@ -301,10 +308,25 @@ class HealthMonitor(EventStream):
         """Yield how each actor of the bot does, and of the runtime's own those that are not well."""
         runtime = self._runtime
         yield from look.all(runtime.roots[-1:])
+        yield from self._own(look.all(runtime.roots[:-1]))
+
+    def _chosen(self, services: "Iterable[Service]") -> "Iterator[Service]":
+        """Yield those of *services* that the report is about, as `_actors` does."""
+        own: list[Service] = []
+        for service in services:
+            if service.name.startswith("/system/") or service.name == "/system":
+                own.append(service)
+            else:
+                yield service
+        yield from self._own(own)
+
+    def _own(self, services: "Iterable[Service]") -> "Iterator[Service]":
+        """Yield those of the runtime's own *services* that are not well."""
+        runtime = self._runtime
         if runtime.stopping.is_set():
             return
         saver: Service | None = None
-        for service in look.all(runtime.roots[:-1]):
+        for service in services:
             if service.name == STATE:
                 saver = service
             elif service.status is not ServiceStatus.OPERATIONAL:

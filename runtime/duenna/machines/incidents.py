@@ -7,6 +7,7 @@ comes back only to fail again, and a burst of errors that nothing is done about,
 """
 
 from collections import OrderedDict
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -136,9 +137,10 @@ class Incidents:
         """When the next one is to be told, unless something happens to it; None: none is over."""
         return next(iter(self._over.values())) + self.settle if self._over else None
 
-    def open(self, now: float) -> tuple[Chain, ...]:
-        """Return the incidents that are not told yet, as they stand, oldest first."""
-        return tuple(incident.chain(Outcome.OPEN, now) for incident in self._open.values())
+    def open(self, now: float, most: int | None = None) -> tuple[Chain, ...]:
+        """Return the incidents that are not told yet, as they stand, oldest first; of more than *most*, the newest."""
+        newest = islice(reversed(self._open.values()), most)
+        return tuple(incident.chain(Outcome.OPEN, now) for incident in newest)[::-1]
 
     # -- what happens ----------------------------------------------------------
 

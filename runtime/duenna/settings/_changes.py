@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from duenna.secrets import redact
+from duenna.secrets import HIDDEN, is_secret_name, redact
 from duenna.settings._fields import fields_of, in_words
 from duenna.settings.model import ClassifierSettings, Settings
 
@@ -22,6 +22,12 @@ def changes_between(old: Settings, new: Settings) -> dict[str, tuple[str, str]]:
     keys = [*now, *(key for key in before if key not in now)]
     pairs = ((key, before.get(key, _ABSENT), now.get(key, _ABSENT)) for key in keys)
     return {key: (_shown(one), _shown(other)) for key, one, other in pairs if one != other}
+
+
+def in_text(settings: Settings) -> dict[str, str]:
+    """Return every setting by its dotted key, as text."""
+    values = {key: HIDDEN if is_secret_name(key.rpartition(".")[2]) else value for key, value in _flat("", settings)}
+    return {_shown(key): _shown(value) for key, value in values.items()}
 
 
 def _flat(prefix: str, block: msgspec.Struct) -> Iterator[tuple[str, str]]:

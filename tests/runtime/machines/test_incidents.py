@@ -378,3 +378,13 @@ def test_every_error_is_told_exactly_once(steps: list[tuple[float, tuple]]) -> N
     assert len(incidents) == 0
     assert all(chain.took >= 0.0 for chain in told)
     assert all("\n" not in chain.text() for chain in told)
+
+
+def test_of_many_that_are_open_the_newest_are_shown() -> None:
+    """Whoever shows a few need not make all; they come oldest first all the same."""
+    incidents = Incidents()
+    for number in range(5):
+        incidents.error(0.0, f"/bot/{number}", CLOSED, NETWORK, is_crash=True)
+
+    assert [chain.path for chain in incidents.open(5.0, 2)] == ["/bot/3", "/bot/4"]
+    assert len(incidents.open(5.0)) == 5

@@ -44,6 +44,22 @@ def test_the_summary_counts_by_service_type_category_and_severity() -> None:
     assert errors.distinct == 3
 
 
+@pytest.mark.parametrize(
+    ("latest", "named"), [(0, []), (1, ["c"]), (2, ["b", "c"]), (3, ["a", "b", "c"]), (9, ["a", "b", "c"])]
+)
+@pytest.mark.parametrize("service", [None, "api"])
+def test_as_many_of_the_latest_are_named_as_are_asked_for(latest: int, named: list[str], service: str | None) -> None:
+    """All are counted."""
+    errors = tracker()
+    for message in "abc":
+        errors.record(classified(message, service="api"))
+
+    summary = errors.summary(latest=latest, service=service)
+
+    assert summary.total_errors == 3
+    assert [record.error_message for record in summary.recent_errors] == named
+
+
 def test_an_error_that_was_reported_before_is_not_counted_again() -> None:
     """A guard reports it, the actor that crashes of it does too: it is one error."""
     errors = tracker()
@@ -133,6 +149,7 @@ def test_a_filter_says_when_it_could_not_see_all() -> None:
         ({"since": -1}, ValueError, "errors: since must be >= 0 seconds, got -1"),
         ({"since": "1h"}, TypeError, "errors: since must be a number, got '1h'"),
         ({"service": 3}, TypeError, "errors: service must be a str, got 3"),
+        ({"latest": -1}, ValueError, "errors: latest must be >= 0, got -1"),
         (
             {"min_severity": "bad"},
             ValueError,
