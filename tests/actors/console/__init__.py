@@ -1,0 +1,1 @@
+"""The console: server, API, view, metrics and page."""
