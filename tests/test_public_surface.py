@@ -15,6 +15,7 @@ PACKAGES = [
     "duenna.guards",
     "duenna.handlers",
     "duenna.health",
+    "duenna.incident_files",
     "duenna.records",
     "duenna.recovery",
     "duenna.secrets",
@@ -26,6 +27,8 @@ PACKAGES = [
     "duenna_actors",
     "duenna_actors.alerts",
     "duenna_actors.binance",
+    "duenna_actors.client",
+    "duenna_actors.console",
     "duenna_actors.monitors",
     "duenna_actors.stores",
 ]

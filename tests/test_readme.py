@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 import trio.testing
 
-from duenna import Child, ChildState, Supervisor, open_runtime
+from duenna import Child, ChildState, Context, Supervisor, open_runtime
 from duenna.testing import fresh_guards
+from duenna_actors.console import ConsoleAddress, GetConsole
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -63,8 +67,23 @@ async def test_the_guard_does_what_it_says(autojump_clock: trio.testing.MockCloc
         assert names["prices"].health == "degraded"
 
 
+def test_the_console_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUENNA_RUN_DIR", str(tmp_path / "run"))
+    main = load(BLOCKS[2].replace("port=3000", "port=0"))["main"]
+    found: list[ConsoleAddress] = []
+
+    async def visit(context: Context) -> None:
+        found.append(await context.lookup("/system/console").ask(GetConsole(), timeout=30.0))
+        await context.runtime.stop()
+
+    main(Supervisor("bot", [Child("visitor", visit)]))
+
+    assert (found[0].url or "").startswith("http://127.0.0.1:")
+    assert found[0].socket == str(tmp_path / "run" / "bot.sock")
+
+
 async def test_the_positions_outlive_the_process(autojump_clock: trio.testing.MockClock, tmp_path: Path) -> None:
-    names = load(BLOCKS[2])
+    names = load(BLOCKS[3])
     bot = Supervisor("bot", [Child("positions", names["Positions"])])
     held = []
 

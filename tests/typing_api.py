@@ -27,9 +27,11 @@ from duenna import (
     Dependency,
     Down,
     Fallback,
+    Freshness,
     Guard,
     GuardStatistics,
     Hedge,
+    IncidentSummary,
     Mailbox,
     RateLimit,
     Ref,
@@ -56,6 +58,8 @@ from duenna.testing import (
     world_test,
 )
 from duenna_actors import BinanceApi, WebSocketFeed
+from duenna_actors.client import Client, find
+from duenna_actors.console import ConsoleAddress, GetConsole, console
 from duenna_actors.exchange_clock import ExchangeClock
 from duenna_actors.sandbox.service import SandboxService
 
@@ -340,3 +344,27 @@ def steer(runtime: Runtime) -> None:
     assert_type(runtime.guards["api"], Dependency)
     for dependency in runtime.guards.values():
         dependency.force_open()
+
+
+class Prices(Actor):
+    """Says how fresh its data is."""
+
+    at: float | None = None
+
+    def freshness(self) -> Freshness:
+        return Freshness(self.at, expect_every=5.0)
+
+
+watched = Child("prices", Prices, critical=True)
+seen: Child = console(port=3000, hosts=["bot.example"], heartbeat_url="https://ping.example/1")
+
+
+async def look(runtime: Runtime) -> None:
+    assert_type(runtime.freshness("/bot/prices"), Freshness | None)
+    assert_type(runtime.loop.lag, float | None)
+    assert_type(runtime.timings.handled.total, float)
+    taken = runtime.incident_files.take("somebody asked")
+    assert_type(taken, IncidentSummary)
+    assert_type(await runtime.incident_files.read(taken.id), bytes)
+    address: ConsoleAddress = await runtime.ref("/system/console").ask(GetConsole())
+    assert_type(Client(find(url=address.url)).get("/api/v1/tree", depth=1), dict[str, Any])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import duenna
-from duenna import Child, GaveUpError, StartFailedError, StopReport
+from duenna import Child, GaveUpError, StartFailedError, StopReport, Supervisor
 from duenna.storage import StateError
 from duenna.wallclock import WallTime, wall_time
 from duenna_actors.demo.bot import Exchange, Pace, trading_bot
@@ -61,7 +61,7 @@ def demo(options: Options, *, clock: trio.abc.Clock | None = None, now: WallTime
         try:
             report = duenna.run(
                 tree,
-                system=[*show.before(), *local, *show.after()],
+                system=[*show.before(), *_watching(options, screen), *local, *show.after()],
                 seed=options.seed,
                 log_level=None,
                 state=options.state,
@@ -99,6 +99,14 @@ def _manner(report: StopReport) -> str:
     late = f", late: {', '.join(report.overran)}" if report.overran else ""
     errors = f", cleanup failed: {'; '.join(report.cleanup_errors)}" if report.cleanup_errors else ""
     return f"stopped{why} in {report.duration:.1f} s{late}{errors}"
+
+
+def _watching(options: Options, screen: Screen) -> list[Child | Supervisor]:
+    if options.console is None:
+        return []
+    from duenna_actors.demo.watching import watching  # noqa: PLC0415  # its libraries take a while, and memory
+
+    return watching(screen, options.console)
 
 
 def _local(options: Options, exchange: Exchange, thief: DatabaseThief | None, now: WallTime) -> Child:

@@ -17,7 +17,8 @@ LONGEST = 86_400.0
 LONGEST_VIRTUAL = 744.0
 """Hours: a month."""
 
-_SECONDS, _HOURS = "60", "24"
+_SECONDS, _WATCHED_SECONDS, _HOURS = "60", "600", "24"
+_PORT, _LAST_PORT = "3000", 65_535
 _SYMBOL = re.compile(r"[A-Z0-9]{1,16}USDT")
 _MOST_SYMBOLS = 20
 _STREAMS = {"fapi.binance.com": "fstream.binance.com", "testnet.binancefuture.com": "fstream.binancefuture.com"}
@@ -43,6 +44,7 @@ class Options:
         is_virtual: Whether time and network are simulated.
         trace: The file for the trace of a virtual run; None for no file.
         state: The folder of what survives the process; None: nothing does.
+        console: The port of the console, 0 for any; None: there is none.
     """
 
     seconds: float
@@ -56,12 +58,20 @@ class Options:
     is_virtual: bool = False
     trace: Path | None = None
     state: Path | None = None
+    console: int | None = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; what they hold is checked by `read_options`, which can say more in one line."""
     add = parser.add_argument
-    add("--seconds", metavar="N", help=f"how long to run (default: {_SECONDS})")
+    add("--seconds", metavar="N", help=f"how long to run (default: {_SECONDS}, with --console {_WATCHED_SECONDS})")
+    add(
+        "--console",
+        nargs="?",
+        const=_PORT,
+        metavar="PORT",
+        help=f"watch it on a page, and act on it, at 127.0.0.1:PORT (default: {_PORT}; 0: any)",
+    )
     add("--virtual", action="store_true", help="simulate clock and network: a day takes less than a minute")
     add("--hours", metavar="N", help=f"with --virtual: how long to run (default: {_HOURS})")
     add("--trace", metavar="FILE", help="with --virtual: write down all that happens, as JSON lines")
@@ -100,6 +110,7 @@ def read_options(given: argparse.Namespace) -> Options:
         is_virtual=given.virtual,
         trace=None if given.trace is None else _file("--trace", given.trace),
         state=None if given.state is None else _folder("--state", given.state),
+        console=None if given.console is None else _port(given.console),
     )
 
 
@@ -110,6 +121,7 @@ def _refuse_wrong_company(given: argparse.Namespace) -> None:
             ("--url", given.url, "reaches no real exchange"),
             ("--database", given.database, "throws its disk away"),
             ("--state", given.state, "throws its disk away"),
+            ("--console", given.console, "is over before one could look"),
         ):
             if value is not None:
                 raise OptionError(f"{name} must be left out with --virtual, which {why}")
@@ -125,7 +137,14 @@ def _length(given: argparse.Namespace) -> float:
     if given.virtual and given.seconds is None:
         return 3600.0 * _number("--hours", _HOURS if given.hours is None else given.hours, LONGEST_VIRTUAL)
     most = 3600.0 * LONGEST_VIRTUAL if given.virtual else LONGEST
-    return _number("--seconds", _SECONDS if given.seconds is None else given.seconds, most)
+    usual = _SECONDS if given.console is None else _WATCHED_SECONDS
+    return _number("--seconds", usual if given.seconds is None else given.seconds, most)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= _LAST_PORT):
+        raise OptionError(f"--console must be a port from 0 to {_LAST_PORT}, got {text!r}")
+    return int(text)
 
 
 def _number(name: str, text: str, most: float) -> float:

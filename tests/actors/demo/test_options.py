@@ -57,6 +57,11 @@ def test_a_virtual_run_lasts_hours_unless_told_otherwise(tmp_path: Path) -> None
     assert read("--virtual", "--trace", str(tmp_path / "x")).trace == tmp_path / "x"
 
 
+def test_a_demo_that_is_watched_lasts_longer_unless_told_otherwise() -> None:
+    assert (read().console, read("--console").console, read("--console", "0").console) == (None, 3000, 0)
+    assert (read("--console").seconds, read("--console", "--seconds", "5").seconds) == (600.0, 5.0)
+
+
 @pytest.mark.parametrize(
     ("rest", "streams"),
     [
@@ -87,6 +92,9 @@ def test_the_websockets_are_found_from_the_other_address(rest: str, streams: str
         (["--virtual", "--hours", "1", "--seconds", "1"], "--hours must be left out with --seconds, got both"),
         (["--virtual", "--url", "http://a"], "--url must be left out with --virtual, which reaches no real exchange"),
         (["--virtual", "--database", "x"], "--database must be left out with --virtual, which throws its disk away"),
+        (["--virtual", "--console"], "--console must be left out with --virtual, which is over before one could look"),
+        (["--console", "65536"], "--console must be a port from 0 to 65535, got '65536'"),
+        (["--console", "-1"], "--console must be a port from 0 to 65535, got '-1'"),
         (["--virtual", "--trace", "/no/such/x"], "--trace must be in a folder that exists, got '/no/such/x'"),
         (["--symbols", "BTC"], "--symbols must be contracts that end in USDT, by comma, got 'BTC' in 'BTC'"),
         (["--symbols", "AUSDT,ausdt"], "--symbols must differ, got 'AUSDT,ausdt'"),
