@@ -127,7 +127,8 @@ class ChildParked(Event, frozen=True):
     def text(self) -> str:
         """Return the log line."""
         then = "never" if self.unpark_after is None else f"in {self.unpark_after:.0f} s"
-        return f"parked after {self.failures} failures, manual intervention required (next try {then}): {self.reason}"
+        failures = "1 failure" if self.failures == 1 else f"{self.failures} failures"
+        return f"parked after {failures}, manual intervention required (next try {then}): {self.reason}"
 
 
 class ChildStuck(Event, frozen=True):

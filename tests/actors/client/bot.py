@@ -67,7 +67,7 @@ async def main(name: str, folder: str) -> None:
     ) as runtime:
         await runtime.ref("/system/console").ask(GetConsole(), timeout=60.0)
         print("up", flush=True)  # noqa: T201 - whoever started it waits for that
-        await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)  # until he closes it
+        await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)  # until he says so
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ill() -> Iterator[Bot]:
     """A bot with a parked actor, an open breaker, and hostile text in its errors."""
     with running_bot("ill") as bot:
         yield bot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def well() -> Iterator[Bot]:
     """A bot that is well, whose worker is restarted now and then."""
     with running_bot("well") as bot:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,14 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def end(process: subprocess.Popen[str]) -> None:
+    """Have a bot end in order. Its input need not: another process may have it open, too."""
+    assert process.stdin is not None
+    with suppress(OSError, ValueError):  # it has ended, or been told
+        process.stdin.write("end\n")
+        process.stdin.close()
+
+
 @contextmanager
 def running_bot(name: str) -> Iterator[Bot]:
     """Run a bot: `ill`, which has had all sorts of faults, or one of another name, which is well."""
@@ -107,7 +115,7 @@ def running_bot(name: str) -> Iterator[Bot]:
             try:
                 yield Bot(name, folder, process)
             finally:
-                process.stdin.close()
+                end(process)
                 try:
                     process.wait(_TIMEOUT)
                 finally:

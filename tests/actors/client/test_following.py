@@ -8,7 +8,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from tests.actors.client.support import COMMAND, environment
+from tests.actors.client.support import COMMAND, end, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +74,7 @@ def test_only_what_is_asked_for_is_shown(well: Bot) -> None:
 def test_the_bot_stops(doomed: Bot) -> None:
     with following(doomed, "-n", "1") as (process, lines):
         lines.readline()
-        assert doomed.process.stdin is not None
-        doomed.process.stdin.close()
+        end(doomed.process)
         rest = lines.read()
 
         assert process.wait(60) == 3

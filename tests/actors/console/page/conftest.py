@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from duenna.guards._registry import registry
 from tests.actors.console.page import browser
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from selenium import webdriver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def driver() -> Iterator[webdriver.Chrome]:
     """Start the browser, once; skip where there is none, unless it is CI that lacks it."""
     if not browser.CHROMIUM.exists() or not browser.DRIVER.exists():
@@ -38,10 +37,3 @@ def page(driver: webdriver.Chrome) -> Iterator[browser.Page]:
     yield browser.Page(driver)
     driver.close()
     driver.switch_to.window(first)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_guards() -> Iterator[None]:
-    """Let each bot have breakers of its own: those of a name are one in a process, and stay as they were left."""
-    with registry.fresh():
-        yield
