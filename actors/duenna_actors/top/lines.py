@@ -84,7 +84,9 @@ def _tone(errors: dict[str, Any]) -> str:
 
 def _contact(mirror: Mirror, contact: Contact, at: float) -> Text:
     age = mirror.age(at)
-    if contact.is_live and (mirror.header or not contact.why):
+    if contact.is_live and not mirror.header and not contact.why:
+        return piece("◌ connected, the bot has said nothing yet", "warn")
+    if contact.is_live and mirror.header:
         return piece(f"◌ SILENT {brief(age)}", "warn") if age > _SILENT_AFTER else piece("● live", "good")
     again = brief(max(0.0, contact.retry_at - at))
     if not mirror.header:

@@ -104,3 +104,9 @@ def test_errors_that_are_over_are_not_red(rate: float, tone: bool) -> None:
     found = lines._tone({"rate": rate, "trend": "rising"})
 
     assert (found == "bad") is tone
+
+
+def test_who_is_connected_and_was_told_nothing_yet_is_not_live() -> None:
+    told = lines.header(Mirror(), lines.Contact(is_live=True), at=0.0, width=80)
+
+    assert told.plain == " ◌ connected, the bot has said nothing yet"

@@ -58,10 +58,12 @@ def test_a_bot_whose_loop_is_blocked_is_silent_and_not_lost(tmp_path: Path, monk
     with running_bot(tmp_path) as bot:
 
         async def watch(screen: Driver) -> None:
-            await screen.shows("● live")
+            await screen.shows("● live", "crasher")
             bot.block(released)
-            await screen.shows("◌ SILENT")
-            released.set()
+            try:
+                await screen.shows("◌ SILENT")
+            finally:
+                released.set()
             await screen.shows("● live")
 
         drive(bot.client, watch)
