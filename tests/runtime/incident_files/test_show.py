@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_said_with_its_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(IncidentFileError, match=r"no regular file$"):
         load(tmp_path / "fifo")
-    with pytest.raises(IncidentFileError, match=r"cannot be read: embedded null byte$"):
+    with pytest.raises(IncidentFileError, match=r"cannot be read: .*embedded null"):
         load("a\0b")
 
 
