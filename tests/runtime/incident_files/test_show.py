@@ -67,7 +67,7 @@ async def test_it_says_what_happened_who_did_how_and_what_was_stuck(file: Path) 
         "The bot 'bot' had been up for 2.0 s and was running. Health: degraded; 1 of "
     )
     titles = [line for line in lines if line and not line.startswith((" ", "The ", "Incident "))]
-    assert titles == [
+    assert [title for title in titles if title != "Breakers"] == [  # those are of the process: other tests have some
         "Tree",
         "Why (error -> verdict -> action -> outcome)",
         "Errors",
